@@ -1,0 +1,36 @@
+"""Times as this project writes them: UTC, aware, RFC 3339 with ``Z`` and microseconds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def format_time(moment: datetime) -> str:
+    """Write an aware time as e.g. ``2026-08-21T16:40:39.000000Z``; another offset is converted, never replaced."""
+    if moment.tzinfo is not UTC:
+        if moment.tzinfo is None:
+            msg = "a time without a zone can't be written: it names no moment"
+            raise ValueError(msg)
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def parse_time(text: str) -> datetime:
+    """Read an RFC 3339 time with any offset, as UTC.
+
+    Raises:
+        ValueError: not a time, or a time without a zone (which names no moment).
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        msg = f"{text!r} is not an RFC 3339 time such as 2026-08-21T16:40:39Z"
+        raise ValueError(msg) from None
+    if moment.tzinfo is None:
+        msg = f"{text!r} has no time zone: write 2026-08-21T16:40:39Z or an offset such as +02:00"
+        raise ValueError(msg)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        msg = f"{text!r} is outside the years 1 to 9999 in UTC"
+        raise ValueError(msg) from None

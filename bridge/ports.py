@@ -1,0 +1,198 @@
+"""The ports: what the moving room asks of adapters, in the domain's words.
+
+Every port may raise ``Unavailable`` (the caller retries), ``Stalled`` (parked until a human acts) and nothing else; foreign
+exceptions stop inside the adapter. Adapters open as async context managers and start no task of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from bridge.domain.events import Event, EventKind, Track
+from bridge.domain.events import RecordedEvent as RecordedEvent  # noqa: PLC0414 - also a word of the ports
+from bridge.domain.facts import Fact
+from bridge.domain.names import ImageRef, Model, Target
+
+# --- the event log -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The state of the fleet after ``position``: one JSON text for each part that changed since the last snapshot.
+
+    ``rules`` is the version of the core that wrote it; another version ignores it and replays from the first row.
+    """
+
+    rules: str
+    parts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """One batch: events in order, each source's new cursor, and perhaps a snapshot; all of it or nothing is stored."""
+
+    events: Sequence[Event]
+    recorded_at: datetime
+    cursors: Mapping[str, str] = field(default_factory=dict)
+    snapshot: Snapshot | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a start-up finds: the last position (0: an empty log), the cursors, the newest snapshot and the position it holds for.
+
+    ``received_at`` is that of the newest event: whoever stamps the next ones never goes back behind it.
+    """
+
+    position: int
+    cursors: Mapping[str, str]
+    snapshot: Snapshot | None
+    snapshot_position: int
+    received_at: datetime | None = None
+
+
+class EventLog(Protocol):
+    """The writer's side. Only the recorder calls it, one call at a time."""
+
+    async def restore(self) -> Restored:
+        """Read what a start-up needs; the tail after ``snapshot_position`` is read by ``EventReader.events``."""
+
+    async def known(self, ids: Sequence[str]) -> frozenset[str]:
+        """Which of these event ids are in the log."""
+
+    async def append(self, batch: Append) -> int:
+        """Store the batch durably in one transaction and return the last position.
+
+        Positions grow by one an event. An event whose id is already there is a bug of the caller: nothing is stored.
+        So is a ``received_at`` before that of the event in front of it: questions about a time rely on their order.
+        An empty batch with cursors or a snapshot is legal.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventQuery:
+    """Which events, in order of position; every filter given must hold.
+
+    ``since`` and ``until`` compare ``received_at`` (``since`` <= t < ``until``).
+    """
+
+    after: int = 0
+    up_to: int | None = None  # last position, inclusive
+    since: datetime | None = None
+    until: datetime | None = None
+    service: str | None = None
+    environment: str | None = None
+    kinds: frozenset[EventKind] = frozenset()  # empty: all
+    model: Model | None = None
+    intent_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackState:
+    """The state of one track of one target at the time asked for: the event that began it."""
+
+    target: Target
+    track: Track
+    effective_at: datetime
+    recorded: RecordedEvent
+
+
+class EventReader(Protocol):
+    """The readers' side: never blocks the writer, sees only whole batches, and may be used by many at once."""
+
+    async def last_position(self) -> int:
+        """The position of the newest event; 0 for an empty log."""
+
+    def records(self, query: EventQuery, *, limit: int | None = None) -> AsyncIterator[Sequence[tuple[int, bytes]]]:
+        """Chunks of (position, event_v1 record as one line of JSON without newline), streaming; memory stays flat."""
+
+    def events(self, query: EventQuery, *, limit: int | None = None) -> AsyncIterator[Sequence[RecordedEvent]]:
+        """The same rows, decoded, in chunks."""
+
+    async def event(self, event_id: str) -> RecordedEvent | None:
+        """One event by its id."""
+
+    async def states(
+        self,
+        *,
+        at: datetime,
+        known_at: datetime,
+        service: str | None = None,
+        environment: str | None = None,
+    ) -> Sequence[TrackState]:
+        """For each target and track, the newest event effective at ``at`` among those received by ``known_at``.
+
+        The cost depends on the number of targets, not on the length of the log.
+        """
+
+
+# --- sources of intents --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SourceBatch:
+    """Facts in order, and the cursor that is true once they are recorded. Empty facts with a cursor are legal."""
+
+    facts: Sequence[Fact]
+    cursor: str
+    landings: int = 0  # how many landings were read for it, for progress
+    caught_up: bool = False  # True on the last batch of a pass
+
+
+Standing = Mapping[Target, tuple[ImageRef, ...]]  # what the log says this source declares, by target
+
+
+class IntentSource(Protocol):
+    """Reads every intent after a cursor, in order of landing; never skips one."""
+
+    name: str
+    model: Model
+    poll_interval: float  # seconds
+
+    def read(self, cursor: str | None, standing: Standing) -> AsyncIterator[SourceBatch]:
+        """One pass: fetch, then every landing after ``cursor`` (None: first contact) up to the tip.
+
+        The caller records each batch before asking for the next. Facts already recorded may be yielded again with the same id.
+        """
+
+    async def wait_for_change(self, seconds: float) -> None:
+        """Return when the source may have changed: on a file-system hint, or after ``seconds``."""
+
+
+# --- the way in, and the way to follow -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FactOutcome:
+    """What became of one submitted fact: ``appended`` is False where the log had it already (``event_id`` names it)."""
+
+    event_id: str
+    position: int | None  # where it was appended now; None on a repetition
+    appended: bool
+
+
+class FactInbox(Protocol):
+    """The one door to the recorder, bounded."""
+
+    async def submit(
+        self, facts: Sequence[Fact], *, source: str | None = None, cursor: str | None = None, wait: bool = True
+    ) -> Sequence[FactOutcome]:
+        """Return once the facts, their conclusions and the cursor are durable; one outcome a fact, in order.
+
+        With ``wait`` False a full inbox raises at once. Raises Unavailable: full, closing, or the log can't be written; nothing
+        was stored then.
+        """
+
+
+class LogTail(Protocol):
+    """Tells readers that the log has grown."""
+
+    @property
+    def position(self) -> int:
+        """The newest position known to be durable."""
+
+    async def wait_beyond(self, position: int) -> int:
+        """Return the newest position once it is greater than ``position``."""
