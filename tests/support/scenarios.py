@@ -1,0 +1,146 @@
+"""Reads the golden scenarios: their short forms become facts of the domain, their expectations plain dictionaries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bridge.domain.facts import Fact, IntentDeclared, IntentWithdrawn, ObservationReported, SourceLost, SourceReturned
+from bridge.domain.names import ImageRef, Model, Phase, SourceRef, Target, bundle
+from bridge.domain.policies import Policies, Policy
+from bridge.domain.times import format_time
+
+EPOCH = datetime(2026, 1, 1, 12, tzinfo=UTC)
+TARGET = Target("shop", "production")
+SOURCES = {Model.GITOPS: SourceRef("git", "infra"), Model.API: SourceRef("api", "ci")}
+OBSERVER = SourceRef("http", "cluster")
+PATH = Path(__file__).parents[1] / "domain" / "semantics.yaml"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A fact at a moment, or (fact None) time that passes to it."""
+
+    at: datetime
+    fact: Fact | None
+
+
+def moment(text: str) -> datetime:
+    """``10:20`` is ten minutes and twenty seconds after the beginning; a minus sign goes before it."""
+    return EPOCH + span(text)
+
+
+def span(text: str) -> timedelta:
+    sign = -1 if text.startswith("-") else 1
+    minutes, seconds = text.lstrip("-").split(":")
+    return sign * timedelta(minutes=int(minutes), seconds=int(seconds))
+
+
+def artifacts(short: Any) -> tuple[ImageRef, ...]:
+    """``v2``, ``v2@d2`` or ``{web: v2, worker: v2}``."""
+    named = short if isinstance(short, dict) else {"shop": short}
+    return bundle(_image(name, text) for name, text in named.items())
+
+
+def _image(name: str, text: str) -> ImageRef:
+    tag, _, digest = text.partition("@")
+    return ImageRef(f"ghcr.io/acme/{name}", tag, "sha256:" + sha256(digest.encode()).hexdigest() if digest else None)
+
+
+def load() -> dict[str, Any]:
+    return yaml.load(PATH.read_text(), Loader=yaml.BaseLoader)  # noqa: S506 - BaseLoader builds strings only
+
+
+def policies(settings: dict[str, str]) -> Policies:
+    limits = {name: span(text) for name, text in settings.items() if name != "governed_by"}
+    return Policies(default=Policy(governed_by=Model(settings["governed_by"]), **limits))
+
+
+def steps(scenario: dict[str, Any]) -> list[Step]:
+    return [_step(raw, number) for number, raw in enumerate(scenario["facts"])]
+
+
+def _step(raw: dict[str, Any], number: int) -> Step:
+    if "wait" in raw:
+        return Step(moment(raw["wait"]), None)
+    at = moment(raw["at"])
+    if "observe" in raw:
+        return Step(at, _observation(raw))
+    if "observer" in raw:
+        kind = SourceLost if raw["observer"] == "lost" else SourceReturned
+        return Step(at, kind(source=OBSERVER, model=None))
+    model = Model(raw.get("model", "gitops"))
+    if "source" in raw:
+        kind = SourceLost if raw["source"] == "lost" else SourceReturned
+        return Step(at, kind(source=SOURCES[model], model=model))
+    said = {
+        "id": f"{raw.get('id', number)}-intent",
+        "model": model,
+        "target": TARGET,
+        "declared_at": moment(raw["declared"]) if "declared" in raw else at,
+        "source": SOURCES[model],
+        "backfilled": raw.get("backfilled") == "true",
+    }
+    if "withdraw" in raw:
+        return Step(at, IntentWithdrawn(**said))
+    return Step(at, IntentDeclared(**said, artifacts=artifacts(raw["intent"])))
+
+
+def _observation(raw: dict[str, Any]) -> ObservationReported:
+    return ObservationReported(
+        id=f"{raw['id']}-observation" if "id" in raw else None,
+        target=TARGET,
+        artifacts=artifacts(raw["observe"]),
+        phase=Phase(raw.get("phase", "live")),
+        source=OBSERVER,
+        source_time=moment(raw["source_time"]) if "source_time" in raw else None,
+        actor=raw.get("actor"),
+    )
+
+
+def disagreements(expected: dict[str, Any], actual: dict[str, Any]) -> list[str]:
+    """What of an expectation does not hold on the record (event_v1, as a dictionary) of a conclusion."""
+    problems: list[str] = []
+
+    def check(what: str, wanted: object, got: object) -> None:
+        if wanted != got:
+            problems.append(f"{what}: expected {wanted!r}, got {got!r}")
+
+    for key, wanted in expected.items():
+        match key:
+            case "at":
+                check(key, format_time(moment(wanted)), actual["received_at"])
+            case "artifacts":
+                check(key, _as_record(wanted), actual["artifacts"])
+            case "lead":
+                seconds = None if wanted in {"null", "", None} else span(wanted).total_seconds()
+                check(key, seconds, actual["details"]["lead_seconds"])
+            case "details":
+                for name, value in wanted.items():
+                    check(f"details.{name}", _detail(name, value), actual["details"].get(name))
+            case _:
+                check(key, wanted, actual[key])
+    return problems
+
+
+def _detail(name: str, value: str) -> object:
+    if value in {"true", "false"}:
+        return value == "true"
+    if name in {"since", "until"}:
+        return format_time(moment(value))
+    if name == "ahead_by":
+        return span(value).total_seconds()
+    if name in {"gitops", "api"}:
+        return _as_record(value)
+    return value
+
+
+def _as_record(short: Any) -> list[dict[str, str | None]]:
+    if short == "nothing":
+        return []
+    return [{"repository": i.repository, "tag": i.tag, "digest": i.digest} for i in artifacts(short)]
