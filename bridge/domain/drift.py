@@ -13,11 +13,12 @@ from bridge.domain.times import format_time
 from bridge.domain.transitions import Running
 from bridge.domain.turn import Turn
 
+_SUSPICIONS_KEPT = 64  # more wait only where a target flaps while its governing source is lost
 RETURNED, DEPLOYED, EXPLAINED, ADOPTED = "returned", "deployed", "explained", "adopted"
 
 
-def suspect(turn: Turn, seen: Seen) -> None:
-    """Begin to wait for an explanation of what was seen."""
+def suspect(turn: Turn, seen: Seen, *, after: str = "") -> None:
+    """Begin to wait for an explanation of what was seen; ``after`` names the intent that made it doubtful again."""
     state = turn.state
     before = state.expected or ()
     episode = active_episode(turn)
@@ -32,8 +33,29 @@ def suspect(turn: Turn, seen: Seen) -> None:
             same_tag=seen.phase is not Phase.GONE and shares_tag(seen.artifacts, before),
             earlier_version=seen.phase is not Phase.GONE and is_earlier_version(turn, seen.artifacts, before),
             gap=state.gap_since_report,
+            after=after,
         )
     )
+    _forget_oldest(state.episodes)
+
+
+def _forget_oldest(episodes: list[Episode]) -> None:
+    """Keep what may still be explained or must be called; the oldest of very many goes, and the next one says so."""
+    for episode in episodes:
+        episode.suspicions[:-1] = [each for each in episode.suspicions[:-1] if not each.called]
+    waiting = [
+        (episode, each)
+        for episode in episodes
+        for each in episode.suspicions
+        if not each.called and (episode.opened_id is None or len(episode.suspicions) > 1)
+    ]
+    if len(waiting) <= _SUSPICIONS_KEPT:
+        return
+    (episode, oldest), (_, following) = waiting[:2]
+    following.gap = True
+    _drop(episode, oldest)
+    if not episode.suspicions:
+        episodes[:] = [each for each in episodes if each is not episode]
 
 
 def active_episode(turn: Turn) -> Episode | None:
@@ -53,7 +75,7 @@ def end_episode(turn: Turn, until: datetime, reason: str, cause: str) -> None:
 def _close_if_done(turn: Turn, episode: Episode, cause: str) -> None:
     if episode.until is None or any(not suspicion.called for suspicion in episode.suspicions):
         return
-    turn.state.episodes.remove(episode)
+    turn.state.episodes[:] = [each for each in turn.state.episodes if each is not episode]
     if episode.opened_id is None:
         return
     turn.conclude(
@@ -109,7 +131,7 @@ def call_out_of_band(turn: Turn, episode: Episode, suspicion: Suspicion) -> None
     flags = {"gone": gone, "same_tag": suspicion.same_tag, "gap": suspicion.gap}
     event = turn.conclude(
         EventKind.DEPLOYMENT_OUT_OF_BAND,
-        about=seen.id,
+        about=_about(suspicion),
         causes=(seen.id,),
         model=turn.governing,
         artifacts=() if gone else seen.artifacts,
@@ -121,7 +143,7 @@ def call_out_of_band(turn: Turn, episode: Episode, suspicion: Suspicion) -> None
     if suspicion.earlier_version:
         turn.conclude(
             EventKind.DEPLOYMENT_ROLLED_BACK,
-            about=seen.id,
+            about=_about(suspicion),
             causes=(seen.id, event.id),
             model=turn.governing,
             artifacts=seen.artifacts,
@@ -133,7 +155,7 @@ def call_out_of_band(turn: Turn, episode: Episode, suspicion: Suspicion) -> None
     if episode.opened_id is None:
         opened = turn.conclude(
             EventKind.DRIFT_OPENED,
-            about=seen.id,
+            about=_about(suspicion),
             causes=(event.id,),
             model=turn.governing,
             artifacts=() if gone else seen.artifacts,
@@ -146,6 +168,15 @@ def call_out_of_band(turn: Turn, episode: Episode, suspicion: Suspicion) -> None
         )
         episode.opened_id = opened.id
     _close_if_done(turn, episode, event.id)
+
+
+def _drop(episode: Episode, suspicion: Suspicion) -> None:
+    episode.suspicions[:] = [each for each in episode.suspicions if each is not suspicion]
+
+
+def _about(suspicion: Suspicion) -> str:
+    """The same report may come under suspicion once more when a later intent explains only what ran before it."""
+    return f"{suspicion.seen.id} {suspicion.after}" if suspicion.after else suspicion.seen.id
 
 
 def explain(turn: Turn, record: IntentRecord) -> bool:
@@ -178,7 +209,7 @@ def _explain_present(turn: Turn, record: IntentRecord, episode: Episode, suspici
         corrected = EventKind.DEPLOYMENT_OUT_OF_BAND
         end_episode(turn, turn.at, EXPLAINED, record.id)
     else:
-        episode.suspicions.remove(suspicion)
+        _drop(episode, suspicion)
         end_episode(turn, suspicion.seen.live_at, DEPLOYED, record.id)
     settle(turn, record, suspicion.seen, corrects=corrected)
 
@@ -191,10 +222,10 @@ def _adopt(turn: Turn, record: IntentRecord, suspicion: Suspicion) -> None:
 
 def _explain_past(turn: Turn, record: IntentRecord, episode: Episode, suspicion: Suspicion) -> None:
     """It did run for a while; what runs now is no longer what the newest intent wants."""
-    episode.suspicions.remove(suspicion)
+    _drop(episode, suspicion)
     _close_if_done(turn, episode, record.id)
     settle(turn, record, suspicion.seen)
     live = turn.state.live
     if episode.until is not None and live is not None and active_episode(turn) is None:
         turn.state.running = Running.UNEXPLAINED
-        suspect(turn, live)
+        suspect(turn, live, after=record.id)

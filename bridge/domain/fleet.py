@@ -17,7 +17,7 @@ from bridge.domain.drift import concerns_governing
 from bridge.domain.events import Event, EventKind, derive_id
 from bridge.domain.facts import ConfigChanged, Fact, SourceLost, SourceReturned, SourceRewritten
 from bridge.domain.names import ImageRef, Model, Target
-from bridge.domain.obligations import is_watched
+from bridge.domain.obligations import blind_since, end_gap
 from bridge.domain.policies import Policies
 from bridge.domain.target_state import TargetState
 from bridge.domain.turn import Turn, governing_model
@@ -96,13 +96,13 @@ class Fleet:
                 turn = self._turn(fact.target, at)
                 fact_id = reconciler.receive(turn, fact)
                 events += turn.events
-                self._schedule(fact.target)
+                self._schedule(fact.target, turn)
         return Reception(events, fact_id, appended=any(event.id == fact_id for event in events[before:]))
 
-    def tick(self, at: datetime) -> list[Event]:
-        """Conclude every deadline up to ``at``, in order of their moments."""
+    def tick(self, at: datetime, *, most: int | None = None) -> list[Event]:
+        """Conclude every deadline up to ``at``, in order of their moments; stop after about ``most`` events if given."""
         events: list[Event] = []
-        while self._heap and self._heap[0][0] <= at:
+        while self._heap and self._heap[0][0] <= at and (most is None or len(events) < most):
             due, target = heapq.heappop(self._heap)
             if self._scheduled.get(target) != due:
                 continue
@@ -111,6 +111,7 @@ class Fleet:
             actual = reconciler.next_deadline(turn)
             if actual is not None and actual <= due:
                 self._state.now = turn.at
+                self._changed_fleet = True
                 reconciler.tick(turn)
                 events += turn.events
             self._schedule(target)
@@ -172,9 +173,10 @@ class Fleet:
         self._changed.add(target)
         return Turn(state, self._state.policies.policy_of(target.environment), at)
 
-    def _schedule(self, target: Target) -> None:
-        state = self._targets[target]
-        turn = Turn(state, self._state.policies.policy_of(target.environment), self._state.now)
+    def _schedule(self, target: Target, turn: Turn | None = None) -> None:
+        if turn is None:
+            state = self._targets[target]
+            turn = Turn(state, self._state.policies.policy_of(target.environment), self._state.now)
         due = reconciler.next_deadline(turn)
         if due is None:
             self._scheduled.pop(target, None)
@@ -205,7 +207,8 @@ class Fleet:
                 details={**fact.details, "targets": named} if named else fact.details,
             )
         )
-        affected = list(fact.targets) or status.targets or list(self._targets)
+        # Whoever lost it gets it back, even if the return names fewer targets than the loss did.
+        affected = list(dict.fromkeys((*fact.targets, *status.targets))) or list(self._targets)
         since = status.lost_at
         status.last_id, status.model = fact_id, fact.model
         status.lost_at, status.targets = (at, list(fact.targets)) if lost else (None, [])
@@ -287,15 +290,9 @@ def _regain(turn: Turn, key: str) -> None:
     if kind == "observer":
         if name not in state.lost_observers:
             return
-        watched_before = is_watched(turn)
-        blind_from = max(state.lost_observers.values())
+        blind_from = blind_since(turn)
         del state.lost_observers[name]
-        if not watched_before:
-            state.gap_since_report = True
-            for record in (*state.gitops.open, *state.api.open):
-                record.gap = True
-                if record.watch_from is not None:
-                    record.watch_from += turn.at - max(blind_from, record.watch_from)
+        end_gap(turn, blind_from)
         return
     lost_at = state.lost_sources.get(key)
     if lost_at is None:

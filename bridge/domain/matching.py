@@ -40,6 +40,8 @@ def match_image(intended: ImageRef, observed: ImageRef) -> Match:
 
 def match_artifacts(intended: Sequence[ImageRef], observed: Sequence[ImageRef]) -> Match:
     """Compare a bundle with what runs; what runs besides it (injected sidecars, say) does not count against it."""
+    if len(intended) == len(observed) == 1:
+        return match_image(intended[0], observed[0])
     worst, found = Match.DIGEST, 0
     for wanted in intended:
         best = _best(wanted, observed)
@@ -86,7 +88,9 @@ def pin(intended: Sequence[ImageRef], observed: Sequence[ImageRef]) -> tuple[Ima
 def shares_tag(one: Sequence[ImageRef], other: Sequence[ImageRef]) -> bool:
     """Whether two sets differ by digests only: each tag of one stands in the other for the same repository."""
     tags = {(image.canonical_repository, image.tag) for image in one}
-    return bool(tags) and tags == {(image.canonical_repository, image.tag) for image in other}
+    if not tags or any(tag is None for _, tag in tags):
+        return False
+    return tags == {(image.canonical_repository, image.tag) for image in other}
 
 
 _RANK = {Match.NONE: 0, Match.TAG: 1, Match.DIGEST: 2}

@@ -9,7 +9,8 @@ from enum import StrEnum
 
 _NAME = re.compile(r"[^\s/\x00-\x1f\x7f](?:[^\s\x00-\x1f\x7f]{0,251}[^\s/\x00-\x1f\x7f])?\Z")
 # The grammar of distribution/reference: a host, path components, a tag, a digest.
-_REPOSITORY = re.compile(r"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*\Z|[A-Za-z0-9._-]+\Z")
+_PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_REPOSITORY = re.compile(rf"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{{1,5}})?/)?{_PART}(?:/{_PART})*\Z")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\Z")
 _DIGEST = re.compile(r"[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-fA-F]{32,128}\Z")
 _LONGEST_REFERENCE = 512  # characters; OCI names stop at 255, digests at about 135

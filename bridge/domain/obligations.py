@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bridge.domain.events import EventKind
-from bridge.domain.matching import Match, match_artifacts, pin
+from bridge.domain.matching import Match, match_artifacts, match_image, pin
 from bridge.domain.names import Phase
 from bridge.domain.target_state import Artifacts, IntentRecord, Seen
 from bridge.domain.transitions import INTENT_MOVES, IntentPhase, Sign
 from bridge.domain.turn import Turn
 
 _FOLLOWED_KEPT = 20  # replaced intents of history that a slow rollout may still arrive at
+_PENDING_KEPT = 256  # where nothing succeeds, an intent with so many newer ones counts as superseded
 _VERSIONS_KEPT = 64  # going back further than this many versions is not recognised as a rollback
 _ON_TIME = frozenset({IntentPhase.WAITING, IntentPhase.ROLLING})
 
@@ -32,8 +33,9 @@ def find_satisfied(records: Sequence[IntentRecord], seen: Seen) -> IntentRecord 
 def open_obligation(turn: Turn, record: IntentRecord) -> None:
     """Take in a new intent of the governing model: what is older has no deadline any more."""
     state = turn.state
+    all_followed = state.observed_from is None or record.withdrawal
     for older in state.of(record.model).open:
-        if older.backfilled or state.observed_from is None or record.withdrawal:
+        if all_followed or older.backfilled:
             older.followed = True
     if not record.backfilled and not record.withdrawal:
         record.watch_from = turn.at
@@ -61,16 +63,10 @@ def drop_up_to(records: list[IntentRecord], record: IntentRecord) -> list[Intent
 def _keep(turn: Turn, record: IntentRecord) -> None:
     records = turn.state.of(record.model).open
     records.append(record)
-    if len(records) > _FOLLOWED_KEPT:
-        surplus = sum(older.followed for older in records) - _FOLLOWED_KEPT
-        if surplus > 0:
-            kept = []
-            for older in records:
-                if older.followed and surplus > 0:
-                    surplus -= 1
-                else:
-                    kept.append(older)
-            records[:] = kept
+    if len(records) > _PENDING_KEPT and not records[0].followed:
+        advance(turn, records.pop(0), Sign.OVERTAKEN)
+    while len(records) > _FOLLOWED_KEPT and records[0].followed:
+        del records[0]
 
 
 def advance(turn: Turn, record: IntentRecord, sign: Sign, seen: Seen | None = None) -> None:
@@ -194,7 +190,7 @@ def lead_time(declared_at: datetime, live_at: datetime) -> tuple[float, bool]:
 def remember_version(turn: Turn, artifacts: Artifacts) -> None:
     """Keep the order in which explained versions were first live."""
     versions = turn.state.versions
-    if artifacts and not any(_same_version(artifacts, known) for known in versions):
+    if artifacts and _place(versions, artifacts) is None:
         versions.append(artifacts)
         if len(versions) > _VERSIONS_KEPT:
             del versions[0]
@@ -202,24 +198,50 @@ def remember_version(turn: Turn, artifacts: Artifacts) -> None:
 
 def _same_version(one: Artifacts, other: Artifacts) -> bool:
     """Like ``same_artifacts``, but one side may show artifacts (sidecars) that the other does not speak of."""
+    if len(one) == len(other) == 1:  # nearly every bundle, and this runs often
+        a, b = one[0], other[0]
+        return (a.tag == b.tag or a.digest is not None) and match_image(a, b) is not Match.NONE
     return match_artifacts(one, other).is_full or match_artifacts(other, one).is_full
 
 
 def is_earlier_version(turn: Turn, artifacts: Artifacts, before: Artifacts) -> bool:
     """Whether ``artifacts`` were first live before ``before`` were: going there is going back."""
-    new = old = None
-    for number, known in enumerate(turn.state.versions):
-        if new is None and _same_version(artifacts, known):
-            new = number
-        if old is None and _same_version(before, known):
-            old = number
-    return new is not None and old is not None and new < old
+    versions = turn.state.versions
+    new = _place(versions, artifacts)
+    return new is not None and new < (_place(versions, before) or 0)
+
+
+def _place(versions: list[Artifacts], artifacts: Artifacts) -> int | None:
+    """Where a version stands; the newest are looked at first, for they are asked for most."""
+    for number in range(len(versions) - 1, -1, -1):
+        if _same_version(artifacts, versions[number]):
+            return number
+    return None
 
 
 def is_watched(turn: Turn) -> bool:
     """Whether an observer that covers the target can report."""
     reports, lost = turn.state.reports, turn.state.lost_observers
     return turn.state.observed_from is not None and (not lost or any(name not in lost for name in reports))
+
+
+def blind_since(turn: Turn) -> datetime | None:
+    """Since when nobody can report on the target; None: somebody can, or nobody ever could."""
+    if turn.state.observed_from is None or is_watched(turn):
+        return None
+    return max(turn.state.lost_observers.values())
+
+
+def end_gap(turn: Turn, blind_from: datetime | None) -> None:
+    """Somebody reports again: the clock of every deadline stood still in between, and what spans the gap says so."""
+    state = turn.state
+    if blind_from is None or not is_watched(turn):
+        return
+    state.gap_since_report = True
+    for record in (*state.gitops.open, *state.api.open):
+        record.gap = True
+        if record.watch_from is not None:
+            record.watch_from += turn.at - max(blind_from, record.watch_from)
 
 
 def obligation_due(turn: Turn) -> tuple[datetime, Sign, IntentRecord] | None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from bridge.domain import drift, obligations, pairing
-from bridge.domain.events import Event, EventKind, Track, derive_id
+from bridge.domain.events import EventKind, derive_id
+from bridge.domain.fact_events import intent_event, observation_event
 from bridge.domain.facts import IntentDeclared, IntentWithdrawn, ObservationReported
 from bridge.domain.matching import is_step_towards, match_artifacts, pin, same_artifacts
 from bridge.domain.names import Phase
@@ -40,8 +41,8 @@ def receive(turn: Turn, fact: IntentDeclared | IntentWithdrawn | ObservationRepo
 
 def next_deadline(turn: Turn) -> datetime | None:
     """When ``tick`` has something to conclude if no fact comes before; None: nothing is pending."""
-    dues = [moment for moment, _ in _dues(turn)]
-    return min(dues, default=None)
+    dues = _dues(turn)
+    return min(moment for moment, _ in dues) if dues else None
 
 
 def tick(turn: Turn) -> None:
@@ -91,7 +92,7 @@ def _declare(turn: Turn, fact: IntentDeclared) -> str:
     # History that is read after newer declarations were taken in changes nothing of what stands.
     belated = fact.backfilled and standing is not None and not standing.backfilled and _precedes(fact, standing)
     previous = fact.previous_artifacts or (standing.artifacts if standing is not None else ())
-    turn.events.append(_intent_event(turn, fact, fact_id, EventKind.INTENT_DECLARED, previous, belated=belated))
+    turn.events.append(intent_event(turn, fact, fact_id, EventKind.INTENT_DECLARED, previous, belated=belated))
     if not belated:
         reason = fact.details.get("reason")
         record = _record(turn, fact, fact_id, fact.artifacts, reason=reason if isinstance(reason, str) else None)
@@ -104,7 +105,7 @@ def _withdraw(turn: Turn, fact: IntentWithdrawn) -> str:
     belated = fact.backfilled and mine.standing is not None and not mine.standing.backfilled
     belated = belated and mine.standing is not None and _precedes(fact, mine.standing)
     previous = fact.previous_artifacts
-    turn.events.append(_intent_event(turn, fact, fact.id, EventKind.INTENT_WITHDRAWN, previous, belated=belated))
+    turn.events.append(intent_event(turn, fact, fact.id, EventKind.INTENT_WITHDRAWN, previous, belated=belated))
     if not belated:
         _take_in(turn, _record(turn, fact, fact.id, (), withdrawal=True))
     return fact.id
@@ -122,36 +123,6 @@ def _precedes(fact: IntentDeclared | IntentWithdrawn, standing: IntentRecord) ->
 
 def _target_parts(turn: Turn) -> tuple[str, str]:
     return turn.state.service, turn.state.environment
-
-
-def _intent_event(
-    turn: Turn,
-    fact: IntentDeclared | IntentWithdrawn,
-    fact_id: str,
-    kind: EventKind,
-    previous: Artifacts,
-    *,
-    belated: bool,
-) -> Event:
-    turn.remember(fact_id)
-    track = Track(fact.model.value)
-    return Event(
-        id=fact_id,
-        kind=kind,
-        received_at=turn.at,
-        target=turn.target,
-        model=fact.model,
-        artifacts=fact.artifacts if isinstance(fact, IntentDeclared) else (),
-        previous_artifacts=previous,
-        declared_at=fact.declared_at,
-        intent_id=fact_id,
-        actor=fact.actor,
-        backfilled=fact.backfilled,
-        source=fact.source,
-        details=fact.details,
-        track=None if belated else track,
-        effective_at=None if belated else turn.effective(track, fact.declared_at),
-    )
 
 
 def _record(
@@ -231,6 +202,8 @@ def _observe(turn: Turn, fact: ObservationReported) -> str:
     state, observer = turn.state, fact.source.name
     last = state.reports.get(observer)
     if last is not None and last.phase is fact.phase and last.artifacts == fact.artifacts:
+        if fact.id is not None:
+            turn.remember(fact.id)  # delivered again when something else runs, it must not look new
         return last.id
     fact_id = fact.id
     if fact_id is None:
@@ -244,39 +217,22 @@ def _observe(turn: Turn, fact: ObservationReported) -> str:
         received_at=turn.at,
         actor=fact.actor,
     )
+    blind_from = obligations.blind_since(turn)
     state.reports[observer] = Report(id=fact_id, artifacts=fact.artifacts, phase=fact.phase)
+    obligations.end_gap(turn, blind_from)
     turn.remember(fact_id)
-    turn.events.append(_observation_event(turn, fact, seen))
+    turn.events.append(observation_event(turn, fact, seen))
     _reconcile(turn, seen)
     state.gap_since_report = False
     return fact_id
-
-
-def _observation_event(turn: Turn, fact: ObservationReported, seen: Seen) -> Event:
-    track = Track.RUNNING if fact.phase in {Phase.LIVE, Phase.GONE} else Track.ROLLOUT
-    current = turn.state.current
-    return Event(
-        id=seen.id,
-        kind=EventKind.OBSERVATION_REPORTED,
-        received_at=turn.at,
-        target=turn.target,
-        artifacts=fact.artifacts,
-        previous_artifacts=current.artifacts if current is not None else (),
-        source_time=fact.source_time,
-        actor=fact.actor,
-        source=fact.source,
-        details={**fact.details, "phase": fact.phase.value},
-        track=track,
-        effective_at=turn.effective(track, seen.live_at),
-    )
 
 
 def _reconcile(turn: Turn, seen: Seen) -> None:
     state = turn.state
     previous, state.current = state.current, seen
     if seen.phase in {Phase.LIVE, Phase.GONE}:
-        if seen.phase is Phase.LIVE and previous is not None and previous.phase is Phase.LIVE:
-            seen.artifacts = _keep_digests(previous.artifacts, seen.artifacts)
+        if seen.phase is Phase.LIVE and state.live is not None and state.live.phase is Phase.LIVE:
+            seen.artifacts = _keep_digests(state.live.artifacts, seen.artifacts)
         _reconcile_running(turn, seen, previous)
     elif state.running is Running.UNSEEN:
         _baseline(turn, seen, None)
@@ -296,6 +252,7 @@ def _keep_digests(before: Artifacts, now: Artifacts) -> Artifacts:
 def _reconcile_running(turn: Turn, seen: Seen, previous: Seen | None) -> None:
     state = turn.state
     record = obligations.find_satisfied(state.of(turn.governing).open, seen)
+    completes_baseline = state.expected is None and state.observed_from is not None
     saw = _classify(turn, seen, previous, record)
     shadows = state.of(turn.governing.other).open
     if (shadow := obligations.find_satisfied(shadows, seen)) is not None:
@@ -317,6 +274,8 @@ def _reconcile_running(turn: Turn, seen: Seen, previous: Seen | None) -> None:
             case Act.END_DEPLOYED:
                 drift.end_episode(turn, seen.live_at, drift.DEPLOYED, seen.id)
     state.live = seen
+    if completes_baseline and record is not None and record.backfilled:
+        _settle_silently(turn, record, seen)
     if state.expected is None:
         state.expected = () if seen.phase is Phase.GONE else seen.artifacts
     elif state.running is Running.EXPLAINED and match_artifacts(state.expected, seen.artifacts).is_full:
@@ -330,10 +289,10 @@ def _classify(turn: Turn, seen: Seen, previous: Seen | None, record: IntentRecor
     unchanged = state.live is not None and _runs_the_same(state.live, seen)
     if unchanged and previous is not None and previous.phase is seen.phase:
         return Saw.SAME
+    if state.expected is None:  # the first report was of a rollout, of whatever age: this one completes the baseline
+        return Saw.SAME if record is None or record.backfilled else Saw.INTENDED
     if record is not None:
         return Saw.INTENDED
-    if state.expected is None:  # the first report was of a rollout: this one completes the baseline
-        return Saw.SAME
     gone = seen.phase is Phase.GONE
     if gone == (state.expected == ()) and (gone or match_artifacts(state.expected, seen.artifacts).is_full):
         return Saw.EXPECTED

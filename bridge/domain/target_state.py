@@ -82,6 +82,7 @@ class Suspicion:
     earlier_version: bool = False
     gap: bool = False
     called: bool = False  # out-of-band was concluded
+    after: str = ""  # the intent that explained what ran before, where the report itself was beyond doubt until then
 
 
 @dataclass(slots=True, kw_only=True)

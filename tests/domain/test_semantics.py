@@ -29,7 +29,7 @@ def play(scenario: dict[str, Any]) -> Run:
     at = scenarios.EPOCH
     config = ConfigChanged(digest="golden", policies=scenarios.policies(settings))
     events = fleet.receive(config, at=at - scenarios.span("600:00")).events
-    for step in scenarios.steps(scenario):
+    for step in scenarios.steps(scenario, settings):
         at = step.at
         events += fleet.tick(at) if step.fact is None else fleet.receive(step.fact, at=at).events
     events += fleet.tick(max([at, *(scenarios.moment(each["at"]) for each in scenario["concludes"])]))
@@ -44,6 +44,7 @@ def record(event: Event) -> dict[str, Any]:
         "details": event.details,
         "actor": event.actor,
         "model": event.model.value if event.model else None,
+        "service": event.target.service if event.target else None,
     }
 
 

@@ -10,7 +10,15 @@ from typing import Any
 
 import yaml
 
-from bridge.domain.facts import Fact, IntentDeclared, IntentWithdrawn, ObservationReported, SourceLost, SourceReturned
+from bridge.domain.facts import (
+    ConfigChanged,
+    Fact,
+    IntentDeclared,
+    IntentWithdrawn,
+    ObservationReported,
+    SourceLost,
+    SourceReturned,
+)
 from bridge.domain.names import ImageRef, Model, Phase, SourceRef, Target, bundle
 from bridge.domain.policies import Policies, Policy
 from bridge.domain.times import format_time
@@ -42,14 +50,15 @@ def span(text: str) -> timedelta:
 
 
 def artifacts(short: Any) -> tuple[ImageRef, ...]:
-    """``v2``, ``v2@d2`` or ``{web: v2, worker: v2}``."""
+    """``v2``, ``v2@d2``, ``:v2`` (unknown repository) or ``{web: v2, worker: v2}``."""
     named = short if isinstance(short, dict) else {"shop": short}
     return bundle(_image(name, text) for name, text in named.items())
 
 
 def _image(name: str, text: str) -> ImageRef:
-    tag, _, digest = text.partition("@")
-    return ImageRef(f"ghcr.io/acme/{name}", tag, "sha256:" + sha256(digest.encode()).hexdigest() if digest else None)
+    tag, _, digest = text.removeprefix(":").partition("@")
+    repository = None if text.startswith(":") else f"ghcr.io/acme/{name}"
+    return ImageRef(repository, tag, "sha256:" + sha256(digest.encode()).hexdigest() if digest else None)
 
 
 def load() -> dict[str, Any]:
@@ -57,47 +66,64 @@ def load() -> dict[str, Any]:
 
 
 def policies(settings: dict[str, str]) -> Policies:
+    """Limits as spans; ``governed_by: default`` leaves the model to the rule for what is not configured."""
     limits = {name: span(text) for name, text in settings.items() if name != "governed_by"}
-    return Policies(default=Policy(governed_by=Model(settings["governed_by"]), **limits))
+    governed_by = None if settings["governed_by"] == "default" else Model(settings["governed_by"])
+    return Policies(default=Policy(governed_by=governed_by, **limits))
 
 
-def steps(scenario: dict[str, Any]) -> list[Step]:
-    return [_step(raw, number) for number, raw in enumerate(scenario["facts"])]
+def steps(scenario: dict[str, Any], settings: dict[str, str] | None = None) -> list[Step]:
+    """``settings`` are those that a change of the policy goes out from."""
+    return [_step(raw, number, settings or {}) for number, raw in enumerate(scenario["facts"])]
 
 
-def _step(raw: dict[str, Any], number: int) -> Step:
+def _step(raw: dict[str, Any], number: int, settings: dict[str, str]) -> Step:
     if "wait" in raw:
         return Step(moment(raw["wait"]), None)
     at = moment(raw["at"])
+    if "policy" in raw:
+        return Step(at, ConfigChanged(digest=f"{number}", policies=policies(settings | raw["policy"])))
     if "observe" in raw:
         return Step(at, _observation(raw))
     if "observer" in raw:
         kind = SourceLost if raw["observer"] == "lost" else SourceReturned
-        return Step(at, kind(source=OBSERVER, model=None))
+        return Step(at, kind(source=_observer(raw), model=None))
     model = Model(raw.get("model", "gitops"))
     if "source" in raw:
         kind = SourceLost if raw["source"] == "lost" else SourceReturned
+        if "file" in raw:
+            source = SourceRef("git", "infra", None, raw["file"])
+            return Step(at, kind(source=source, model=model, targets=(_target(raw),)))
         return Step(at, kind(source=SOURCES[model], model=model))
     said = {
         "id": f"{raw.get('id', number)}-intent",
         "model": model,
-        "target": TARGET,
+        "target": _target(raw),
         "declared_at": moment(raw["declared"]) if "declared" in raw else at,
         "source": SOURCES[model],
         "backfilled": raw.get("backfilled") == "true",
     }
     if "withdraw" in raw:
         return Step(at, IntentWithdrawn(**said))
-    return Step(at, IntentDeclared(**said, artifacts=artifacts(raw["intent"])))
+    details = {"reason": raw["reason"]} if "reason" in raw else {}
+    return Step(at, IntentDeclared(**said, artifacts=artifacts(raw["intent"]), details=details))
+
+
+def _target(raw: dict[str, Any]) -> Target:
+    return Target(raw.get("service", TARGET.service), TARGET.environment)
+
+
+def _observer(raw: dict[str, Any]) -> SourceRef:
+    return SourceRef("http", raw.get("by", OBSERVER.name))
 
 
 def _observation(raw: dict[str, Any]) -> ObservationReported:
     return ObservationReported(
         id=f"{raw['id']}-observation" if "id" in raw else None,
-        target=TARGET,
+        target=_target(raw),
         artifacts=artifacts(raw["observe"]),
         phase=Phase(raw.get("phase", "live")),
-        source=OBSERVER,
+        source=_observer(raw),
         source_time=moment(raw["source_time"]) if "source_time" in raw else None,
         actor=raw.get("actor"),
     )

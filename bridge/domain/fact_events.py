@@ -1,0 +1,60 @@
+"""The event that records an accepted fact of one target."""
+
+from __future__ import annotations
+
+from bridge.domain.events import Event, EventKind, Track
+from bridge.domain.facts import IntentDeclared, IntentWithdrawn, ObservationReported
+from bridge.domain.names import Phase
+from bridge.domain.target_state import Artifacts, Seen
+from bridge.domain.turn import Turn
+
+
+def intent_event(
+    turn: Turn,
+    fact: IntentDeclared | IntentWithdrawn,
+    fact_id: str,
+    kind: EventKind,
+    previous: Artifacts,
+    *,
+    belated: bool,
+) -> Event:
+    """Record a declaration or a withdrawal; a belated one is told of no track, for it changes nothing of what stands."""
+    turn.remember(fact_id)
+    track = Track(fact.model.value)
+    return Event(
+        id=fact_id,
+        kind=kind,
+        received_at=turn.at,
+        target=turn.target,
+        model=fact.model,
+        artifacts=fact.artifacts if isinstance(fact, IntentDeclared) else (),
+        previous_artifacts=previous,
+        declared_at=fact.declared_at,
+        intent_id=fact_id,
+        actor=fact.actor,
+        backfilled=fact.backfilled,
+        source=fact.source,
+        details=fact.details,
+        track=None if belated else track,
+        effective_at=None if belated else turn.effective(track, fact.declared_at),
+    )
+
+
+def observation_event(turn: Turn, fact: ObservationReported, seen: Seen) -> Event:
+    """Record a report, and what the one before it showed."""
+    track = Track.RUNNING if fact.phase in {Phase.LIVE, Phase.GONE} else Track.ROLLOUT
+    current = turn.state.current
+    return Event(
+        id=seen.id,
+        kind=EventKind.OBSERVATION_REPORTED,
+        received_at=turn.at,
+        target=turn.target,
+        artifacts=fact.artifacts,
+        previous_artifacts=current.artifacts if current is not None else (),
+        source_time=fact.source_time,
+        actor=fact.actor,
+        source=fact.source,
+        details={**fact.details, "phase": fact.phase.value},
+        track=track,
+        effective_at=turn.effective(track, seen.live_at),
+    )
