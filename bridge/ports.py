@@ -1,7 +1,8 @@
 """The ports: what the moving room asks of adapters, in the domain's words.
 
-Every port may raise ``Unavailable`` (the caller retries), ``Stalled`` (parked until a human acts) and nothing else; foreign
-exceptions stop inside the adapter. Adapters open as async context managers and start no task of their own.
+Every port may raise ``Unavailable`` (the caller retries) and ``Stalled`` (parked until a human acts); an event log also
+``InvariantBroken`` (stop before writing more); nothing else: foreign exceptions stop inside the adapter. Adapters open as
+async context managers and start no task of their own.
 """
 
 from __future__ import annotations
@@ -140,6 +141,7 @@ class SourceBatch:
     cursor: str
     landings: int = 0  # how many landings were read for it, for progress
     caught_up: bool = False  # True on the last batch of a pass
+    revision: str | None = None  # the newest landing in it, for people
 
 
 Standing = Mapping[Target, tuple[ImageRef, ...]]  # what the log says this source declares, by target
@@ -172,6 +174,7 @@ class FactOutcome:
     event_id: str
     position: int | None  # where it was appended now; None on a repetition
     appended: bool
+    received_at: datetime | None = None  # as recorded, where it was appended now
 
 
 class FactInbox(Protocol):

@@ -1,0 +1,63 @@
+"""Every SQL statement of the adapter but the migrations, in one place."""
+
+from __future__ import annotations
+
+BEGIN = "BEGIN IMMEDIATE"
+INSERT_TARGET = "INSERT INTO targets (id, service, environment) VALUES (?, ?, ?)"
+INSERT_EVENT = """
+INSERT INTO events (position, id, kind, model, target_id, received_at, intent_id, track, effective_at, previous_hash,
+    hash, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+UPSERT_CURSOR = (
+    "INSERT INTO cursors (source, value) VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET value = excluded.value"
+)
+UPSERT_SNAPSHOT = """
+INSERT INTO snapshot (one, rules, position) VALUES (1, ?, ?)
+ON CONFLICT (one) DO UPDATE SET rules = excluded.rules, position = excluded.position
+"""
+UPSERT_PART = (
+    "INSERT INTO snapshot_parts (part, state) VALUES (?, ?) ON CONFLICT (part) DO UPDATE SET state = excluded.state"
+)
+DROP_PARTS = "DELETE FROM snapshot_parts"
+
+TAIL = "SELECT position, received_at, previous_hash, hash, body FROM events ORDER BY position DESC LIMIT 1"
+TAIL_POSITION = "SELECT position, hash FROM events ORDER BY position DESC LIMIT 1"
+TARGETS = "SELECT id, service, environment FROM targets"
+CURSORS = "SELECT source, value FROM cursors"
+SNAPSHOT = "SELECT rules, position FROM snapshot"
+PARTS = "SELECT part, state FROM snapshot_parts"
+KNOWN = "SELECT id FROM events WHERE id IN ({marks})"
+
+LAST_POSITION = "SELECT coalesce(max(position), 0) FROM events"
+# received_at never falls from one position to the next, so a time is a position.
+POSITION_BEFORE = """
+SELECT position FROM events WHERE received_at < ? ORDER BY received_at DESC, position DESC LIMIT 1
+"""
+EVENT_BY_ID = "SELECT position, body, previous_hash, hash, track, effective_at FROM events WHERE id = ?"
+# For each target and track the newest event that is both early enough and known by then: within a track the two orders
+# are the same, so it is the earlier of the two that one seek in each index finds.
+STATES = """
+WITH found AS (
+    SELECT targets.id AS target_id, tracks.value AS track, min(
+        (SELECT position FROM events INDEXED BY events_by_effective_at
+         WHERE target_id = targets.id AND track = tracks.value AND effective_at <= :at
+         ORDER BY effective_at DESC, position DESC LIMIT 1),
+        (SELECT position FROM events INDEXED BY events_by_track
+         WHERE target_id = targets.id AND track = tracks.value AND position <= :known
+         ORDER BY position DESC LIMIT 1)
+    ) AS position
+    FROM targets CROSS JOIN json_each(:tracks) AS tracks
+    WHERE (:service IS NULL OR targets.service = :service)
+        AND (:environment IS NULL OR targets.environment = :environment)
+)
+SELECT events.position, body, previous_hash, hash, events.track, effective_at
+FROM found CROSS JOIN events ON events.position = found.position
+"""
+VERIFY = """
+SELECT position, body, previous_hash, hash, events.id, kind, model, service, environment, received_at, intent_id
+FROM events LEFT JOIN targets ON targets.id = target_id WHERE position > ? ORDER BY position LIMIT ?
+"""
+TARGET_IDS = """
+SELECT id FROM targets WHERE (:service IS NULL OR service = :service)
+    AND (:environment IS NULL OR environment = :environment) ORDER BY id
+"""

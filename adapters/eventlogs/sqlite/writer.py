@@ -1,0 +1,132 @@
+"""The one writer of the file, synchronous: it lives on a thread of its own and is called from nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from adapters.eventlogs.sqlite import statements
+from adapters.eventlogs.sqlite.connections import open_for_writing
+from adapters.eventlogs.sqlite.failures import failures_named
+from adapters.eventlogs.sqlite.rows import Tail, chain_events, to_datetime
+from bridge.domain.events import Event
+from bridge.domain.names import Target
+from bridge.errors import InvariantBroken
+from bridge.formats.event_v1 import chain_hash
+from bridge.ports import Append, Restored, Snapshot
+
+_IDS_A_QUERY = 500  # below every build's limit of parameters
+
+
+class Writer:
+    """Holds the end of the log in memory; the file must agree with it at the start of each transaction."""
+
+    def __init__(self, path: Path, busy_timeout: float) -> None:
+        self._path = path
+        self._connection = open_for_writing(path, busy_timeout)
+        try:
+            with failures_named("read the event log", path):
+                self._tail = self._read_tail()
+                self._target_ids = {
+                    Target(service, environment): number
+                    for number, service, environment in self._connection.execute(statements.TARGETS)
+                }
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file; the last connection also empties the write-ahead log."""
+        with failures_named("close the event log", self._path):
+            self._connection.close()
+
+    def restore(self) -> Restored:
+        """What a start-up needs, as of one moment."""
+        with failures_named("read the event log", self._path):
+            cursors = dict(self._connection.execute(statements.CURSORS).fetchall())
+            snapshot = self._connection.execute(statements.SNAPSHOT).fetchone()
+            parts = dict(self._connection.execute(statements.PARTS).fetchall()) if snapshot else {}
+        tail = self._tail
+        return Restored(
+            position=tail.position,
+            cursors=cursors,
+            snapshot=Snapshot(snapshot[0], parts) if snapshot else None,
+            snapshot_position=snapshot[1] if snapshot else 0,
+            received_at=None if tail.received_at is None else to_datetime(tail.received_at),
+        )
+
+    def known(self, ids: Sequence[str]) -> frozenset[str]:
+        """Which of ``ids`` are in the log."""
+        found: set[str] = set()
+        with failures_named("read the event log", self._path):
+            for start in range(0, len(ids), _IDS_A_QUERY):
+                chunk = ids[start : start + _IDS_A_QUERY]
+                query = statements.KNOWN.format(marks=",".join("?" * len(chunk)))
+                found.update(event_id for (event_id,) in self._connection.execute(query, chunk))
+        return frozenset(found)
+
+    def append(self, batch: Append) -> int:
+        """Store the batch in one transaction; whatever fails, the file and this object are as they were before."""
+        target_ids, added = self._number_targets(batch.events)
+        rows, tail = chain_events(batch.events, batch.recorded_at, self._tail, target_ids)
+        with failures_named("append to the event log", self._path), self._transaction():
+            self._expect_own_tail()
+            self._connection.executemany(statements.INSERT_TARGET, added)
+            self._connection.executemany(statements.INSERT_EVENT, rows)
+            self._connection.executemany(statements.UPSERT_CURSOR, batch.cursors.items())
+            if batch.snapshot is not None:
+                self._store_snapshot(batch.snapshot, tail.position)
+        self._tail, self._target_ids = tail, target_ids
+        return tail.position
+
+    def _number_targets(self, events: Sequence[Event]) -> tuple[dict[Target, int], list[tuple[int, str, str]]]:
+        fresh = dict.fromkeys(
+            event.target for event in events if event.target is not None and event.target not in self._target_ids
+        )
+        if not fresh:
+            return self._target_ids, []
+        numbered = {target: number for number, target in enumerate(fresh, len(self._target_ids) + 1)}
+        added = [(number, target.service, target.environment) for target, number in numbered.items()]
+        return self._target_ids | numbered, added
+
+    def _store_snapshot(self, snapshot: Snapshot, position: int) -> None:
+        stored = self._connection.execute(statements.SNAPSHOT).fetchone()
+        if stored and stored[0] != snapshot.rules:
+            self._connection.execute(statements.DROP_PARTS)  # other rules can't read them; the first snapshot has all
+        self._connection.execute(statements.UPSERT_SNAPSHOT, (snapshot.rules, position))
+        self._connection.executemany(statements.UPSERT_PART, snapshot.parts.items())
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute(statements.BEGIN)
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:  # SQLite has rolled back by itself where the disk is full
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def _expect_own_tail(self) -> None:
+        found = self._connection.execute(statements.TAIL_POSITION).fetchone()
+        position, hash_hex = (found[0], found[1].hex()) if found else (0, Tail().hash)
+        if (position, hash_hex) != (self._tail.position, self._tail.hash):
+            msg = (
+                f"the event log {self._path} was changed by another program: it ends at position {position}, "
+                f"expected was {self._tail.position}; run one daemon on it, and `deploybridge verify`"
+            )
+            raise InvariantBroken(msg)
+
+    def _read_tail(self) -> Tail:
+        row = self._connection.execute(statements.TAIL).fetchone()
+        if row is None:
+            return Tail()
+        position, received_at, previous_hash, hash_bytes, body = row
+        if chain_hash(previous_hash.hex(), body.encode()) != hash_bytes.hex():
+            msg = (
+                f"the last event of {self._path} (position {position}) does not have its hash: "
+                "it was changed; run `deploybridge verify`"
+            )
+            raise InvariantBroken(msg)
+        return Tail(position, received_at, hash_bytes.hex())
