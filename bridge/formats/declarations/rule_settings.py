@@ -1,0 +1,144 @@
+"""One entry of ``rules:``: which files are read how, for which targets. What needs no file is checked here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
+
+from bridge.formats.configuration import SettingsModel
+from bridge.formats.declarations.catalog import FORMATS
+from bridge.formats.declarations.keys import parse_dotted
+from bridge.formats.declarations.naming import NameSettings, as_name_settings, missing_words, template_words
+from bridge.formats.declarations.path_patterns import PathPattern
+
+
+def _known_format(name: str) -> str:
+    if name not in FORMATS:
+        msg = f"{name!r} is no format: expected one of {', '.join(sorted(FORMATS))}"
+        raise ValueError(msg)
+    return name
+
+
+def _pattern(text: str) -> str:
+    PathPattern(text)
+    return text
+
+
+def _dotted(text: str) -> str:
+    parse_dotted(text)
+    return text
+
+
+def _template(text: str) -> str:
+    template_words(text)
+    return text
+
+
+FormatName = Annotated[str, AfterValidator(_known_format), WithJsonSchema({"type": "string", "enum": sorted(FORMATS)})]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+DottedPath = Annotated[str, AfterValidator(_dotted)]
+Template = Annotated[str, AfterValidator(_template)]
+
+_ALL_OPTIONS = frozenset[str]().union(*(known.options for known in FORMATS.values()))
+
+
+class RuleSettings(SettingsModel):
+    """Which files are read in which format, and the targets that their images belong to."""
+
+    files: Pattern | tuple[Pattern, ...] = Field(
+        description="path patterns from the root of the repository: * and ? within a segment, ** any depth, {environment}, "
+        "{service} and other {words} captured, {environment:dev|prod} only these; the first that matches counts"
+    )
+    format: FormatName = Field(description="how the files declare images")
+    ignore: tuple[Pattern, ...] = Field(default=(), description="path patterns of files that are not read")
+    environment: Template | NameSettings | None = Field(
+        default=None,
+        description="a word, a template of captured words, or where the name comes from; default: {environment} of `files`",
+    )
+    service: Template | NameSettings | None = Field(
+        default=None,
+        description="the same for the service; default: {service} of `files`, else the name that the format finds",
+    )
+    repository: Template | dict[str, Template] | None = Field(
+        default=None,
+        description="the image repository where the file declares only a tag: a template of captured words and {service}, "
+        "{environment}; or one for each glob of service names, the first that matches counts",
+    )
+    only: tuple[str, ...] = Field(default=(), description="globs of service names: others are left out")
+    except_: tuple[str, ...] = Field(default=(), alias="except", description="globs of service names that are left out")
+    images: tuple[str, ...] = Field(
+        default=(),
+        description="globs of image repositories (* also matches /): images of others, or of none, are left out",
+    )
+    templated: bool | None = Field(
+        default=None,
+        description="blank out Go template actions before reading; default: for files that end in .gotmpl or .tpl",
+    )
+    tag: DottedPath | None = Field(
+        default=None, description='keys: dotted path of the tag, such as image.tag or a.0."b.c"'
+    )
+    digest: DottedPath | None = Field(default=None, description="keys: dotted path of the digest")
+    image: DottedPath | None = Field(default=None, description="keys: dotted path of a whole image reference")
+    tags: dict[str, DottedPath] = Field(
+        default_factory=dict, description="keys: one file for several services, service: dotted path of its tag"
+    )
+    repositories: dict[str, DottedPath] = Field(
+        default_factory=dict,
+        description="keys, with `tags`: service: dotted path of its image repository; where none stands, `repository` counts",
+    )
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """``files`` as a list."""
+        return (self.files,) if isinstance(self.files, str) else self.files
+
+    @field_validator("files")
+    @classmethod
+    def _some_files(cls, files: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        if not files:
+            msg = "no path pattern: expected at least one"
+            raise ValueError(msg)
+        return files
+
+    @model_validator(mode="after")
+    def _options_of_the_format(self) -> RuleSettings:
+        given = {option for option in _ALL_OPTIONS if getattr(self, option)}
+        if extra := given - FORMATS[self.format].options:
+            msg = f"`{'`, `'.join(sorted(extra))}`: no option of the format {self.format}"
+            raise ValueError(msg)
+        if self.format == "keys" and (bool(self.tags) + bool(self.image) + bool(self.tag or self.digest)) != 1:
+            msg = "the format keys needs exactly one of `tag` (perhaps with `digest`), `image` and `tags`"
+            raise ValueError(msg)
+        if extra := self.repositories.keys() - self.tags.keys():
+            msg = f"`repositories` names services that `tags` does not: {', '.join(sorted(extra))}"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _names_can_be_had(self) -> RuleSettings:
+        environment, service = as_name_settings(self.environment), as_name_settings(self.service)
+        self._check_words(environment, "environment", has_own_name=False)
+        self._check_words(service, "service", has_own_name=FORMATS[self.format].names_services or bool(self.tags))
+        needed = frozenset[str]().union(*(template_words(text) for text in self._repositories()))
+        self._check_captured(needed - {"service", "environment"}, "repository")
+        return self
+
+    def _check_words(self, naming: NameSettings, what: str, *, has_own_name: bool) -> None:
+        if naming.source in {"namespace", "label"} and not FORMATS[self.format].has_objects:
+            msg = f"`{what}`: files of the format {self.format} have no {naming.source}: expected `from: path`, a text or a capture"
+            raise ValueError(msg)
+        if naming.source == "default" and not has_own_name:
+            self._check_captured({what}, what)
+        self._check_captured(naming.words, what)
+
+    def _check_captured(self, needed: frozenset[str] | set[str], what: str) -> None:
+        for pattern in self.patterns:
+            if missing := missing_words(needed, PathPattern(pattern).words):
+                msg = f"`{what}` can't be had: {pattern!r} does not capture {missing}; capture it in `files` or set `{what}`"
+                raise ValueError(msg)
+
+    def _repositories(self) -> tuple[str, ...]:
+        if isinstance(self.repository, str):
+            return (self.repository,)
+        return tuple((self.repository or {}).values())

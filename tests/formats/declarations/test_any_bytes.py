@@ -1,0 +1,180 @@
+"""Whatever the bytes are, every format answers with declarations or Unreadable, and soon."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.formats.declarations.declaration import Declaration, Unreadable
+from bridge.formats.declarations.rules import RuleSet, RuleSettings
+
+_NAMED = {"environment": "prod", "service": "api"}
+_RULES: dict[str, dict[str, object]] = {
+    "kustomize": {"files": "x", "format": "kustomize", "environment": "prod"},
+    "helm-values": {"files": "x", "format": "helm-values", "environment": "prod"},
+    "manifests": {"files": "x", "format": "manifests", "environment": {"from": "namespace"}},
+    "keys by tag": {"files": "x", "format": "keys", "tag": "image.tag", "digest": "image.digest", **_NAMED},
+    "keys by image": {"files": "x", "format": "keys", "image": "images.0.image", **_NAMED},
+    "keys by tags": {"files": "x", "format": "keys", "tags": {"a": "image", "b": "image.tag"}, "environment": "prod"},
+}
+
+_WORDS = st.sampled_from(
+    [
+        "image",
+        "images",
+        "tag",
+        "newTag",
+        "newName",
+        "digest",
+        "repository",
+        "name",
+        "metadata",
+        "namespace",
+        "spec",
+        "template",
+        "containers",
+        "imageTag",
+        "webImage",
+        "items",
+        "kind",
+        "List",
+        "v1",
+        "1.10",
+        "acme/api:v1",
+        "~",
+        "",
+        "<<",
+        "{{ .x }}",
+        "sha256:" + "a" * 64,
+    ]
+)
+_TREES: st.SearchStrategy[object] = st.recursive(
+    _WORDS | st.none(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_WORDS, inner, max_size=5),
+    max_leaves=30,
+)
+_PIECES = (
+    *(
+        "image: ",
+        "- ",
+        "\n",
+        "  ",
+        "tag: ",
+        "{",
+        "}",
+        "[",
+        "]",
+        "&a ",
+        "*a",
+        "<<: ",
+        "{{ if x }}",
+        "{{ end }}",
+        "{{",
+        "}}",
+    ),
+    *(
+        '"',
+        "'",
+        "|",
+        ">",
+        "!x ",
+        "? ",
+        ": ",
+        ",",
+        "#",
+        "---\n",
+        "v1",
+        "\t",
+        "\u2028",
+        "\ue000",
+        "\r",
+        "%YAML 1.1\n",
+        "\ufeff",
+    ),
+)
+_SNIPPETS = st.lists(st.sampled_from(_PIECES), max_size=40).map("".join)
+_RULE_SETS = [
+    RuleSet([RuleSettings.model_validate({**rule, "templated": templated})])
+    for rule in _RULES.values()
+    for templated in (False, True)
+]
+
+
+def _read_or_refuse(rules: RuleSet, data: bytes) -> tuple[Declaration, ...]:
+    """Any other exception than Unreadable fails the test that calls this."""
+    try:
+        return rules.read("x", data)
+    except Unreadable as error:
+        return _check_reason(str(error))
+
+
+def _check_reason(reason: str) -> tuple[()]:
+    assert 0 < len(reason) <= 300
+    return ()
+
+
+def _read_all(data: bytes) -> None:
+    for rules in _RULE_SETS:
+        found = _read_or_refuse(rules, data)
+        assert all(isinstance(item, Declaration) for item in found)
+        assert len({item.pointer for item in found}) == len(found)
+
+
+@given(st.binary(max_size=300))
+@settings(deadline=timedelta(seconds=2))
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    _read_all(data)
+
+
+@given(_SNIPPETS)
+@settings(deadline=timedelta(seconds=2))
+def test_any_mixture_of_yaml_and_templates_is_read_or_refused(text: str) -> None:
+    _read_all(text.encode())
+
+
+@given(_TREES)
+@settings(deadline=timedelta(seconds=2))
+def test_any_document_of_the_formats_own_words_is_read_or_refused(tree: object) -> None:
+    _read_all(_as_yaml(tree).encode())
+
+
+def _as_yaml(tree: object) -> str:
+    if isinstance(tree, dict):
+        return "{" + ", ".join(f"{_as_yaml(key)}: {_as_yaml(value)}" for key, value in tree.items()) + "}"
+    if isinstance(tree, list):
+        return "[" + ", ".join(_as_yaml(item) for item in tree) + "]"
+    return "null" if tree is None else f'"{tree}"'
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "[",
+        "{",
+        "- ",
+        "? ",
+        ": ",
+        "a: b, ",
+        "{{a}}",
+        "{{",
+        "{{if}}",
+        "{{end}} ",
+        '"',
+        "!",
+        "&a ",
+        "#\n",
+        "---\n",
+        "a\n",
+        " ",
+        "\ue000",
+        "- x\n",
+    ],
+)
+def test_a_quarter_megabyte_of_one_thing_is_met_soon(unit: str) -> None:
+    data = (unit * 250_000).encode()[:250_000].decode(errors="ignore").encode()
+    for rules in _RULE_SETS[2:4]:  # helm-values, which walks everything, untemplated and templated
+        assert _read_or_refuse(rules, data) == ()
