@@ -37,7 +37,7 @@ class SystemClock:
 
     async def sleep_until(self, when: datetime) -> None:
         """Sleep in slices of at most a minute, so that a suspended machine or a stepped clock wakes on time."""
-        while (left := (when - self.now()).total_seconds()) > 0:
+        while (left := (when - self.now()).total_seconds()) > 0:  # noqa: ASYNC110 - time is what it waits for
             await asyncio.sleep(min(left, 60.0))
 
     async def sleep(self, seconds: float) -> None:

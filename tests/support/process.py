@@ -25,10 +25,21 @@ class Daemon:
     process: asyncio.subprocess.Process
     url: str = ""
     lines: list[str] = field(default_factory=list)
+    _grown: asyncio.Condition = field(default_factory=asyncio.Condition)
     _drain: asyncio.Task[None] | None = None
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
+
+    async def said(self, text: str) -> None:
+        """Return once a line of standard error holds ``text``."""
+        async with self._grown:
+            await self._grown.wait_for(lambda: any(text in line for line in self.lines))
+
+    async def add(self, line: bytes) -> None:
+        async with self._grown:
+            self.lines.append(line.decode())
+            self._grown.notify_all()
 
     async def ended(self) -> int:
         code = await self.process.wait()
@@ -65,7 +76,7 @@ async def daemon(config: Path) -> AsyncIterator[Daemon]:
 async def _drain(running: Daemon) -> None:
     assert running.process.stderr is not None
     async for line in running.process.stderr:
-        running.lines.append(line.decode())
+        await running.add(line)
 
 
 def write_config(folder: Path, text: str = "") -> Path:

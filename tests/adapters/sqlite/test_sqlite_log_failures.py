@@ -70,7 +70,7 @@ def run_child(script: str, path: Path) -> subprocess.Popen[str]:
 
 
 async def test_a_writer_killed_at_any_moment_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:
-    path, dice, acknowledged = tmp_path / "log.db", random.Random(20), 0  # noqa: S311 - when to kill is no secret
+    path, dice, acknowledged = tmp_path / "log.db", random.Random(20), 0
     for _ in range(6):
         child = run_child(_APPENDS_FOR_EVER, path)
         assert child.stdout is not None

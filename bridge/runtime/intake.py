@@ -1,0 +1,127 @@
+"""Takes one source in, pass after pass; every pass is the same, the first, the one after a crash and all others."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+
+from bridge.clock import Clock
+from bridge.domain.facts import Fact, IntentDeclared, IntentWithdrawn, SourceLost, SourceReturned
+from bridge.domain.names import SourceRef
+from bridge.errors import DeploybridgeError, Stalled, Unavailable
+from bridge.ports import FactInbox, IntentSource, Standing
+
+_FIRST_RETRY = 1.0  # seconds: most failures are a blip
+_LONGEST_PAUSE = 600.0  # seconds between polls of a source that stays away
+_FAILURES_TO_LOSE = 2  # a single failed poll is no loss; wrong credentials or a missing branch are at once
+_JITTER = 0.1  # of the poll interval, so that many daemons don't poll one host in step
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class IntakeStatus:
+    """What ``/readyz`` and the command line tell of a source."""
+
+    name: str
+    caught_up: bool = False
+    landings: int = 0
+    intents: int = 0
+    withdrawn: int = 0
+    unreadable: int = 0
+    failures: int = 0
+    problem: str | None = None
+    revision: str | None = None
+    succeeded_at: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Intake:
+    """One source's way into the inbox. ``cursor`` moves on only after the append that made it true."""
+
+    source: IntentSource
+    kind: str
+    inbox: FactInbox
+    clock: Clock
+    cursor: str | None
+    standing: Callable[[], Standing]
+    lost: bool
+    on_progress: Callable[[IntakeStatus], None] = lambda _status: None
+    chance: random.Random = field(default_factory=random.Random)
+    status: IntakeStatus = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with an empty status."""
+        self.status = IntakeStatus(self.source.name)
+
+    async def run(self) -> None:
+        """Poll until cancelled. What goes wrong is recorded once, retried with backoff, and recorded once when it is over."""
+        while True:
+            await self.attempt()
+            await self.source.wait_for_change(self._pause())
+
+    async def attempt(self) -> None:
+        """Make one pass and deal with its failure."""
+        try:
+            await self.catch_up()
+        except (Unavailable, Stalled) as error:
+            await self._failed(error)
+
+    async def catch_up(self) -> None:
+        """Make one pass, from the cursor to the tip.
+
+        Raises:
+            Unavailable, Stalled: the source can't be read; what was recorded until then stays.
+        """
+        async for batch in self.source.read(self.cursor, self.standing()):
+            facts: list[Fact] = [*self._returned(), *batch.facts]
+            outcomes = await self.inbox.submit(facts, source=self.source.name, cursor=batch.cursor)
+            self.lost = False
+            self.cursor = batch.cursor
+            self.status.landings += batch.landings
+            self.status.revision = batch.revision or self.status.revision
+            for fact, outcome in zip(facts, outcomes, strict=True):
+                self.status.intents += isinstance(fact, IntentDeclared) and outcome.appended
+                self.status.withdrawn += isinstance(fact, IntentWithdrawn) and outcome.appended
+                self.status.unreadable += isinstance(fact, SourceLost) and outcome.appended
+            self.on_progress(self.status)
+        if returned := self._returned():
+            await self.inbox.submit(returned)
+            self.lost = False
+        if self.status.failures:
+            log.info("source_returned", source=self.source.name)
+        self.status.caught_up, self.status.failures, self.status.problem = True, 0, None
+        self.status.succeeded_at = self.clock.now()
+        self.on_progress(self.status)
+
+    def _returned(self) -> list[Fact]:
+        ref = SourceRef(self.kind, self.source.name)
+        return [SourceReturned(source=ref, model=self.source.model)] if self.lost else []
+
+    async def _failed(self, error: DeploybridgeError) -> None:
+        self.status.failures += 1
+        self.status.problem = str(error)
+        self.on_progress(self.status)
+        if self.status.failures == 1:
+            log.warning("source_failed", source=self.source.name, reason=str(error))
+        certain = isinstance(error, Stalled) or self.status.failures >= _FAILURES_TO_LOSE
+        if certain and not self.lost:
+            ref = SourceRef(self.kind, self.source.name)
+            fact = SourceLost(source=ref, model=self.source.model, details={"reason": str(error)})
+            try:
+                await self.inbox.submit([fact])
+            except Unavailable as full:
+                log.warning("source_loss_not_recorded", source=self.source.name, reason=str(full))
+            else:
+                self.lost = True
+
+    def _pause(self) -> float:
+        """Seconds to the next poll: the interval with jitter, or a growing pause after failures."""
+        interval = self.source.poll_interval
+        if self.status.failures:
+            interval = min(min(interval, _FIRST_RETRY) * 2.0 ** (self.status.failures - 1), _LONGEST_PAUSE)
+        return interval * self.chance.uniform(1 - _JITTER, 1 + _JITTER)

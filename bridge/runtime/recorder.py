@@ -1,0 +1,202 @@
+"""THE single writer: takes submissions, lets the core conclude, appends all of it in one transaction, hands out receipts.
+
+Everything that waits when a transaction ends goes into the next one (group commit). After a failed append the fleet is
+rebuilt from the log, so that memory never knows more than the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import structlog
+
+from bridge.clock import Clock
+from bridge.domain.events import FACT_KINDS, Event
+from bridge.domain.facts import ConfigChanged, Fact, SourceLost, SourceReturned
+from bridge.domain.fleet import RULES_VERSION, Fleet
+from bridge.errors import DeploybridgeError, InvariantBroken, Unavailable
+from bridge.formats.event_v1_facts import to_fact
+from bridge.formats.snapshot_v1 import decode_parts, encode_parts
+from bridge.ports import Append, EventLog, EventQuery, EventReader, FactOutcome, Snapshot
+from bridge.runtime.inbox import Inbox, Submission, fail
+from bridge.runtime.supervise import race
+from bridge.runtime.tail import Tail
+
+_BATCH_FACTS = 256  # keeps one turn of the core on the event loop well under 50 ms
+_TICK_EVENTS = 256  # likewise for deadlines that were slept over
+_SNAPSHOT_EVERY = 2000  # events; the tail that a start-up replays is at most about this long
+_LONGEST_PAUSE = 30.0  # seconds between attempts to reopen a log that can't be written
+
+log = structlog.get_logger()
+
+
+class Recorder:
+    """Owns the fleet. ``restore`` first, then ``run`` until the inbox is closed and empty."""
+
+    def __init__(
+        self,
+        *,
+        inbox: Inbox,
+        event_log: EventLog,
+        reader: EventReader,
+        tail: Tail,
+        clock: Clock,
+        on_recorded: Callable[[Sequence[Event], int, float], None] = lambda _events, _position, _seconds: None,
+    ) -> None:
+        """Write to ``event_log``, which must have no other writer.
+
+        ``on_recorded`` is told of each durable batch: its events, the last position, and how many seconds the append took.
+        """
+        self._inbox = inbox
+        self._log = event_log
+        self._reader = reader
+        self._tail = tail
+        self._clock = clock
+        self._on_recorded = on_recorded
+        self._fleet = Fleet()
+        self._position = 0
+        self._since_snapshot = 0
+        self._rescheduled = asyncio.Event()
+        self._armed_for: datetime | None = None
+        self.cursors: dict[str, str] = {}
+        self.failure: str | None = None  # why the log can't be written just now
+
+    @property
+    def fleet(self) -> Fleet:
+        """The fleet as of the last append; for reading only."""
+        return self._fleet
+
+    async def restore(self) -> None:
+        """Rebuild the fleet from the newest snapshot and the tail of the log after it.
+
+        Raises:
+            Unavailable: the log can't be read now.
+            InvariantBroken: it holds something that this program can't have written.
+        """
+        restored = await self._log.restore()
+        fleet, after = Fleet(), 0
+        if restored.snapshot is not None and restored.snapshot.rules == RULES_VERSION:
+            fleet = Fleet(*decode_parts(restored.snapshot.parts))
+            after = restored.snapshot_position
+        newest: datetime | None = None
+        async for chunk in self._reader.events(EventQuery(after=after)):
+            for recorded in chunk:
+                newest = recorded.event.received_at
+                if recorded.event.kind in FACT_KINDS:
+                    fleet.receive(to_fact(recorded.event), at=newest)
+            await asyncio.sleep(0)
+        if newest is not None:
+            fleet.tick(newest)
+        self._fleet, self._position, self.cursors = fleet, restored.position, dict(restored.cursors)
+        self._since_snapshot = restored.position - after
+        self._tail.advance(restored.position)
+
+    async def run(self) -> None:
+        """Record until the inbox is closed and empty, then leave a snapshot."""
+        while (submissions := await self._inbox.take(_BATCH_FACTS)) is not None:
+            try:
+                await self._record(submissions)
+            except Unavailable as error:
+                for submission in submissions:
+                    fail(submission, error)
+                await self._recover(error)
+            except BaseException as error:
+                broken = InvariantBroken(f"the recorder stopped: {error}")
+                for submission in submissions:
+                    fail(submission, broken)
+                self._inbox.abandon(broken)
+                raise
+            self._rearm()
+        await self._append([], {}, snapshot=True)
+
+    async def ring_deadlines(self) -> None:
+        """Wake the recorder whenever a deadline of the core comes; runs beside ``run`` and never returns."""
+        while True:
+            self._rescheduled.clear()
+            self._armed_for = self._fleet.next_deadline()
+            if self._armed_for is None:
+                await self._rescheduled.wait()
+                continue
+            await race(self._clock.sleep_until(self._armed_for), self._rescheduled.wait())
+            if not self._rescheduled.is_set():
+                self._inbox.ring()
+                await self._rescheduled.wait()
+
+    def _rearm(self) -> None:
+        due = self._fleet.next_deadline()
+        if due is not None and (self._armed_for is None or due < self._armed_for):
+            self._rescheduled.set()
+        elif self._armed_for is not None and self._armed_for <= self._clock.now():
+            self._rescheduled.set()  # it rang, and was dealt with
+
+    async def _record(self, submissions: Sequence[Submission]) -> None:
+        at = self._clock.now()
+        while overdue := self._fleet.tick(at, most=_TICK_EVENTS):
+            await self._append(overdue, {})
+        ids = [fact_id for each in submissions for fact in each.facts if (fact_id := _id_of(fact)) is not None]
+        known = set(await self._log.known(ids)) if ids else set()
+        events: list[Event] = []
+        cursors: dict[str, str] = {}
+        outcomes: list[list[FactOutcome]] = []
+        for submission in submissions:
+            outcomes.append([self._receive(fact, at, known, events) for fact in submission.facts])
+            if submission.source is not None and submission.cursor is not None:
+                cursors[submission.source] = submission.cursor
+        await self._append(events, cursors)
+        for submission, outcome in zip(submissions, outcomes, strict=True):
+            if not submission.receipt.done():
+                submission.receipt.set_result(outcome)
+
+    def _receive(self, fact: Fact, at: datetime, known: set[str], events: list[Event]) -> FactOutcome:
+        fact_id = _id_of(fact)
+        if fact_id is not None and fact_id in known:
+            return FactOutcome(fact_id, None, appended=False)
+        reception = self._fleet.receive(fact, at=at)
+        if not reception.appended:
+            events += reception.events
+            return FactOutcome(reception.fact_id, None, appended=False)
+        offset = next(number for number, event in enumerate(reception.events) if event.id == reception.fact_id)
+        position = self._position + len(events) + offset + 1
+        known.add(reception.fact_id)
+        events += reception.events
+        return FactOutcome(reception.fact_id, position, appended=True, received_at=reception.events[offset].received_at)
+
+    async def _append(self, events: Sequence[Event], cursors: dict[str, str], *, snapshot: bool = False) -> None:
+        parts = None
+        if snapshot or self._since_snapshot + len(events) >= _SNAPSHOT_EVERY:
+            parts = Snapshot(RULES_VERSION, encode_parts(*self._fleet.take_changes()))
+        if not (events or cursors or parts):
+            return
+        expected = self._position + len(events)
+        began = self._clock.monotonic()
+        self._position = await self._log.append(Append(events, self._clock.now(), cursors, parts))
+        if self._position != expected:
+            msg = f"the log gave position {self._position} where {expected} was due: it has another writer"
+            raise InvariantBroken(msg)
+        self._since_snapshot = 0 if parts is not None else self._since_snapshot + len(events)
+        self.cursors |= cursors
+        self.failure = None
+        self._on_recorded(events, self._position, self._clock.monotonic() - began)
+        self._tail.advance(self._position)
+
+    async def _recover(self, error: DeploybridgeError) -> None:
+        """Rebuild the fleet, which knows of events that were not stored; try until the log can be read again."""
+        self.failure = str(error)
+        log.error("log_unavailable", reason=str(error))
+        pause = 0.1
+        while True:
+            try:
+                await self.restore()
+            except Unavailable as again:
+                self.failure = str(again)
+                await self._clock.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            else:
+                return
+
+
+def _id_of(fact: Fact) -> str | None:
+    """The id that a fact brings along; the core gives ids to the others."""
+    return None if isinstance(fact, ConfigChanged | SourceLost | SourceReturned) else fact.id
