@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +15,12 @@ from aiohttp import web
 
 @asynccontextmanager
 async def serve_git(
-    root: Path, *, username: str | None = None, password: str = "", status: int = 0
+    root: Path,
+    *,
+    username: str | None = None,
+    password: str = "",
+    status: int = 0,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[str]:
     """Serve the repositories below ``root``; ``status`` answers everything with that code. Yields the base URL."""
     wanted = "Basic " + b64encode(f"{username}:{password}".encode()).decode()
@@ -30,11 +36,11 @@ async def serve_git(
     application.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(application)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     try:
         host, port = runner.addresses[0][:2]
-        yield f"http://{host}:{port}"
+        yield f"{'https' if tls else 'http'}://{host}:{port}"
     finally:
         await runner.cleanup()
 

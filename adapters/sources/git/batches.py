@@ -1,0 +1,35 @@
+"""Facts gathered into batches of a bounded size, each with the cursor that is true once it is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bridge.domain.facts import Fact
+from bridge.ports import SourceBatch
+
+_MOST_FACTS = 256
+_MOST_LANDINGS = 500  # a long stretch without facts still moves the cursor, so that a restart doesn't read it again
+
+
+class Gathering:
+    """The batch that is being filled."""
+
+    def __init__(self) -> None:
+        self._facts: list[Fact] = []
+        self._landings = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is time to hand it over."""
+        return len(self._facts) >= _MOST_FACTS or self._landings >= _MOST_LANDINGS
+
+    def add(self, facts: Sequence[Fact], *, landings: int = 0) -> None:
+        """Take facts of so many landings."""
+        self._facts += facts
+        self._landings += landings
+
+    def hand_over(self, cursor: str, *, revision: str, caught_up: bool = False) -> SourceBatch:
+        """The batch, read up to the landing ``revision``; the next one starts empty."""
+        batch = SourceBatch(self._facts, cursor, self._landings, caught_up, revision)
+        self._facts, self._landings = [], 0
+        return batch

@@ -1,0 +1,141 @@
+"""From what a landing did to the facts that are told of it. Pure; ids are derived, so a landing read twice says nothing new."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from adapters.sources.git.declared import Artifacts, Change, Place
+from adapters.sources.git.tracked import Effect
+from bridge.domain.events import derive_id
+from bridge.domain.facts import Fact, IntentDeclared, IntentWithdrawn, SourceLost, SourceReturned, SourceRewritten
+from bridge.domain.names import Model, SourceRef, Target
+
+
+class FactWriter:
+    """Writes the facts of one source, under its configured name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def files(self, effect: Effect, revision: str) -> list[Fact]:
+        """The files that were lost and that came back at a landing."""
+        found: list[Fact] = [
+            SourceReturned(
+                source=self._source(revision, path), model=Model.GITOPS, targets=targets, details={"readable": True}
+            )
+            for path, targets in effect.returned
+        ]
+        found += [
+            SourceLost(
+                source=self._source(revision, path),
+                model=Model.GITOPS,
+                targets=targets,
+                details={"unreadable": reason},
+            )
+            for path, targets, reason in effect.lost
+        ]
+        return found
+
+    def intent(
+        self,
+        change: Change,
+        *,
+        revision: str,
+        at: datetime,
+        actor: str | None,
+        backfilled: bool,
+        details: Mapping[str, object] | None = None,
+    ) -> IntentDeclared | IntentWithdrawn:
+        """The intent that a change of declared artifacts is."""
+        verb = "intent" if change.artifacts else "withdrawn"
+        intent_id = self._id(verb, change.target, revision)
+        told = {**_disagreements(change), **(details or {})}
+        source = self._source(revision, change.path)
+        if not change.artifacts:
+            return IntentWithdrawn(
+                id=intent_id,
+                model=Model.GITOPS,
+                target=change.target,
+                previous_artifacts=change.previous,
+                declared_at=at,
+                source=source,
+                actor=actor,
+                backfilled=backfilled,
+                details=told,
+            )
+        return IntentDeclared(
+            id=intent_id,
+            model=Model.GITOPS,
+            target=change.target,
+            artifacts=change.artifacts,
+            previous_artifacts=change.previous,
+            declared_at=at,
+            source=source,
+            actor=actor,
+            backfilled=backfilled,
+            details=told,
+        )
+
+    def restated(
+        self,
+        target: Target,
+        artifacts: Artifacts,
+        previous: Artifacts,
+        *,
+        revision: str,
+        at: datetime,
+        backfilled: bool,
+    ) -> IntentDeclared | IntentWithdrawn:
+        """What stands at a tip, said again because the log would hold something else to be declared."""
+        source = self._source(revision, None)
+        if not artifacts:
+            return IntentWithdrawn(
+                id=self._id("withdrawn.restated", target, revision),
+                model=Model.GITOPS,
+                target=target,
+                previous_artifacts=previous,
+                declared_at=at,
+                source=source,
+                backfilled=backfilled,
+                details={"restated": True},
+            )
+        return IntentDeclared(
+            id=self._id("intent.restated", target, revision),
+            model=Model.GITOPS,
+            target=target,
+            artifacts=artifacts,
+            previous_artifacts=previous,
+            declared_at=at,
+            source=source,
+            backfilled=backfilled,
+            details={"restated": True},
+        )
+
+    def rewritten(self, old_tip: str, new_tip: str, merge_base: str | None) -> SourceRewritten:
+        """The branch's history was replaced."""
+        return SourceRewritten(
+            id=derive_id("source.rewritten", self.name, old_tip, new_tip),
+            source=self._source(new_tip, None),
+            model=Model.GITOPS,
+            details={"old_tip": old_tip, "new_tip": new_tip, "merge_base": merge_base},
+        )
+
+    def _id(self, verb: str, target: Target, revision: str) -> str:
+        return derive_id(verb, Model.GITOPS.value, self.name, target.service, target.environment, revision)
+
+    def _source(self, revision: str, path: str | None) -> SourceRef:
+        return SourceRef("git", self.name, revision, path)
+
+
+def _disagreements(change: Change) -> dict[str, object]:
+    told: dict[str, object] = {}
+    if change.disagreement:
+        told["disagreement"] = _places(change.disagreement)
+    if change.also_declared:
+        told["also_declared"] = _places(change.also_declared)
+    return told
+
+
+def _places(places: Sequence[Place]) -> list[dict[str, str]]:
+    return [{"path": place.key[0], "pointer": place.key[1], "artifact": str(place.image)} for place in places]

@@ -1,0 +1,116 @@
+"""A repository on this machine: its directories, the tip of a branch, a quick first copy of its objects, and watching it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from pathlib import Path
+
+import pygit2
+import watchfiles
+from pygit2.enums import RepositoryOpenFlag
+
+from adapters.sources.git.faults import missing_branch
+from bridge.errors import Stalled
+from bridge.redaction import RepoUrl
+
+# Also how long a watch may miss a change that the file system doesn't tell (NFS, some overlays): a landing is read within a second.
+_LOOK_EVERY = 400  # milliseconds
+
+
+class LocalRepository:
+    """Reads, never writes. The directory may vanish and come back between two calls."""
+
+    def __init__(self, url: RepoUrl, path: Path, branch: str) -> None:
+        self.path = path
+        self._url = url
+        self._branch = branch
+
+    def tip(self) -> bytes:
+        """The branch's newest commit.
+
+        Raises:
+            Stalled: no repository, no commit, or no such branch.
+        """
+        try:
+            repository = pygit2.Repository(str(self.path), RepositoryOpenFlag.NO_SEARCH)
+        except (pygit2.GitError, KeyError, OSError):
+            what = "is no Git repository" if self.path.exists() else "is not there"
+            raise Stalled(f"the directory {self.path} {what}: correct `url`, or mount or clone it there") from None
+        try:
+            found = repository.references.get(f"refs/heads/{self._branch}")
+            if found is None:
+                raise missing_branch(self._branch, self._url, list(repository.branches.local))
+            return found.resolve().peel(pygit2.Commit).id.raw
+        except (pygit2.GitError, KeyError, OSError, ValueError) as error:
+            raise Stalled(f"branch {self._branch!r} of {self._url} names no commit ({error}): repair it") from None
+        finally:
+            repository.free()
+
+    def copy_objects(self, target: Path) -> bool:
+        """Copy the whole object store into a fresh mirror, as ``git clone`` does locally; libgit2's own way is 5 times as slow.
+
+        False: it can't be copied as it is (it borrows from another, or is being repacked); the copy may be incomplete.
+        """
+        source = self._common_directory() / "objects"
+        if (source / "info" / "alternates").exists():
+            return False
+        try:
+            for file in _object_files(source):
+                copy = target / "objects" / file.relative_to(source)
+                copy.parent.mkdir(exist_ok=True)
+                shutil.copyfile(file, copy)
+            shallow = self._common_directory() / "shallow"
+            if shallow.exists():
+                shutil.copyfile(shallow, target / "shallow")
+        except OSError:
+            return False
+        return True
+
+    def _git_directory(self) -> Path:
+        inner = self.path / ".git"
+        if inner.is_file():  # a linked work tree or a submodule: one line, `gitdir: PATH`
+            pointer = inner.read_text(encoding="utf-8", errors="replace").partition(":")[2].strip()
+            return self.path / pointer
+        return inner if inner.is_dir() else self.path
+
+    def _common_directory(self) -> Path:
+        directory = self._git_directory()
+        pointer = directory / "commondir"
+        if pointer.is_file():
+            return directory / pointer.read_text(encoding="utf-8", errors="replace").strip()
+        return directory
+
+    def ref_directories(self) -> list[Path]:
+        """Where Git writes when the branch moves; empty while there is no repository."""
+        try:
+            common = self._common_directory()
+        except OSError:
+            return []
+        heads = common / "refs" / "heads"
+        wanted = (common, heads, (heads / self._branch).parent)
+        return [directory for directory in dict.fromkeys(wanted) if directory.is_dir()]
+
+
+async def watch(directories: Sequence[Path]) -> AsyncGenerator[None]:
+    """Yield whenever something changes in the directories, and at least every 0.4 s."""
+    async for _ in watchfiles.awatch(
+        *directories,
+        watch_filter=None,
+        recursive=False,
+        debounce=100,
+        step=20,
+        rust_timeout=_LOOK_EVERY,
+        yield_on_timeout=True,
+    ):
+        yield
+
+
+def _object_files(source: Path) -> Iterator[Path]:
+    """Loose objects before packs: what a repack moves meanwhile is then found in its pack; indexes last."""
+    for directory in sorted(source.iterdir()):
+        if directory.is_dir() and len(directory.name) == 2:  # noqa: PLR2004 - the first two hex digits of an id
+            yield from (file for file in directory.iterdir() if len(file.name) == 38)  # noqa: PLR2004 - the other 38
+    packs = sorted(source.glob("pack/pack-*"))
+    yield from (file for file in packs if file.suffix == ".pack")
+    yield from (file for file in packs if file.suffix == ".idx")

@@ -1,0 +1,236 @@
+"""One pass over the repository: fetch, then every landing after the cursor, oldest first. Every pass is the same pass.
+
+What a pass needs is rebuilt from the cursor and the log's standing declarations; the state of the pass before is used again
+only if its last cursor is the one given. Runs on the source's own thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+
+import pygit2
+
+from adapters.sources.git.batches import Gathering
+from adapters.sources.git.client import Mirror
+from adapters.sources.git.cursor import Cursor, parse_cursor
+from adapters.sources.git.declared import meaning
+from adapters.sources.git.facts import FactWriter
+from adapters.sources.git.landings import Authors, first_since, read_line
+from adapters.sources.git.objects import Commit, ObjectMissing
+from adapters.sources.git.rewritten import Rewriting
+from adapters.sources.git.settings import GitSourceSettings, Since
+from adapters.sources.git.tracked import Effect, Rules, TrackedFiles
+from bridge.domain.facts import Fact
+from bridge.errors import Unavailable
+from bridge.ports import SourceBatch, Standing
+
+_DAMAGE = (pygit2.GitError, KeyError, ObjectMissing, OSError)
+
+
+class Reader:
+    """Reads passes, one at a time."""
+
+    def __init__(self, settings: GitSourceSettings, mirror: Mirror) -> None:
+        self._settings = settings
+        self._mirror = mirror
+        self._rules = Rules(settings.rules)
+        self._write = FactWriter(settings.name)
+        self._files: TrackedFiles | None = None
+        self._files_are_at: str | None = None  # the cursor that the files' state belongs to
+        self._cloned_again = False
+
+    def batches(self, cursor: str | None, standing: Standing) -> Generator[SourceBatch]:
+        """One pass.
+
+        Raises:
+            Stalled, Unavailable: the repository can't be read; nothing was lost, the same call can be made again.
+        """
+        told = False
+        while True:
+            try:
+                for batch in self._pass(cursor, standing):
+                    told = True
+                    yield batch
+            except _DAMAGE as error:
+                damage = f"{type(error).__name__}: {error}"
+            else:
+                self._cloned_again = False
+                return
+            # Outside the handler, where nothing of the failed pass is alive any more and holds the damaged packs open.
+            self._forget()
+            self._mirror.discard()
+            if told or self._cloned_again:
+                self._cloned_again = told
+                msg = (
+                    f"the mirror of {self._settings.url} was damaged or lacks objects ({damage}): "
+                    "it is cloned again at the next attempt; if that goes on, run `git fsck` on the repository"
+                )
+                raise Unavailable(msg)
+            self._cloned_again = True
+
+    def _pass(self, text: str | None, standing: Standing) -> Iterator[SourceBatch]:
+        tip = self._mirror.update()
+        cursor = parse_cursor(text)
+        if cursor is None or self._must_read_again(cursor):
+            yield from self._first_contact(tip, unverified=cursor is not None or bool(standing))
+        elif (line := self._line_since(cursor, tip)) is not None:
+            yield from self._go_on(text, cursor, line, standing)
+        else:
+            yield from self._after_rewriting(cursor, tip, standing)
+        self._mirror.keep(tip.hex())
+
+    def _must_read_again(self, cursor: Cursor) -> bool:
+        """Other rules see other intents, and more history holds more; less history needs no reading."""
+        wanted = self._settings.history_text
+        return cursor.rules != self._rules.set.digest or wanted not in {cursor.history, "tip"}
+
+    def _line_since(self, cursor: Cursor, tip: bytes) -> Sequence[bytes] | None:
+        """The landings after the cursor, oldest first; None where the cursor is no landing of the branch any more."""
+        known = bytes.fromhex(cursor.tip)
+        if known == tip:
+            return ()
+        line = read_line(self._mirror.repository, tip, {known}, tolerant=self._cloned_again)
+        return line.landings if line.base is not None else None
+
+    def _first_contact(self, tip: bytes, *, unverified: bool) -> Iterator[SourceBatch]:
+        self._forget()
+        cursor = Cursor(
+            tip=tip.hex(),
+            branch=self._settings.branch,
+            rules=self._rules.set.digest,
+            history=self._settings.history_text,
+            backfill_until=tip.hex(),
+            unverified=unverified,
+        )
+        landings, opening = self._asked_for(tip)
+        files = TrackedFiles(self._mirror.objects, self._rules)
+        gathering = Gathering()
+        if opening is not None:
+            commit = self._mirror.objects.commit(opening)
+            facts = self._facts_of(files.advance(commit.tree), commit, opening, details={"opening": True})
+            gathering.add(facts, landings=1)
+            cursor = replace(cursor, tip=opening.hex())
+        yield from self._follow(files, landings, cursor, gathering)
+
+    def _asked_for(self, tip: bytes) -> tuple[Sequence[bytes], bytes | None]:
+        """The landings to read at first contact, and the one whose state is declared before them."""
+        history = self._settings.history
+        if history == "tip":
+            return (), tip
+        landings = read_line(self._mirror.repository, tip, tolerant=self._cloned_again).landings
+        start = first_since(self._mirror.objects, landings, history.since) if isinstance(history, Since) else 0
+        return landings[start:], landings[start - 1] if start else None
+
+    def _go_on(
+        self, text: str | None, cursor: Cursor, landings: Sequence[bytes], standing: Standing
+    ) -> Iterator[SourceBatch]:
+        gathering = Gathering()
+        files = self._files if text is not None and text == self._files_are_at else None
+        if files is None or (cursor.unverified and cursor.backfill_until is None):
+            files = self._restore(cursor)
+            if cursor.backfill_until is None:
+                gathering.add(self._verify(files, cursor.tip, standing))
+                cursor = replace(cursor, unverified=False)
+        cursor = replace(cursor, branch=self._settings.branch, history=self._settings.history_text)
+        yield from self._follow(files, landings, cursor, gathering)
+
+    def _restore(self, cursor: Cursor) -> TrackedFiles:
+        files = TrackedFiles(self._mirror.objects, self._rules)
+        tree = self._mirror.objects.commit(bytes.fromhex(cursor.tip)).tree
+        files.restore(tree, last_good=cursor.last_good, conflicts=cursor.conflicts)
+        return files
+
+    def _verify(self, files: TrackedFiles, tip: str, standing: Standing) -> list[Fact]:
+        """Say again what the log holds otherwise than the tree; usually nothing."""
+        declared = files.state.declared
+        at = self._mirror.objects.commit(bytes.fromhex(tip)).committed_at
+        facts: list[Fact] = []
+        for target in sorted(declared.keys() | standing.keys()):
+            now, then = declared.get(target, ()), standing.get(target, ())
+            if meaning(now) != meaning(then):
+                facts.append(self._write.restated(target, now, then, revision=tip, at=at, backfilled=True))
+            elif now:
+                declared[target] = then
+        return facts
+
+    def _follow(
+        self, files: TrackedFiles, landings: Sequence[bytes], cursor: Cursor, gathering: Gathering
+    ) -> Iterator[SourceBatch]:
+        objects = self._mirror.objects
+        for index, oid in enumerate(landings):
+            commit = objects.commit(oid)
+            cut_off = index == 0 and bool(commit.parents) and files.at_start
+            effect = files.advance(commit.tree)
+            facts: Sequence[Fact] = ()
+            if effect.changes or effect.lost or effect.returned:
+                details: dict[str, object] | None = {"shallow": True} if cut_off else None
+                backfilled = cursor.backfill_until is not None
+                facts = self._facts_of(effect, commit, oid, details=details, backfilled=backfilled)
+            gathering.add(facts, landings=1)
+            if cursor.backfill_until == oid.hex():
+                cursor = replace(cursor, backfill_until=None)
+            if gathering.is_full and index + 1 < len(landings):
+                cursor = replace(files.remembered(cursor), tip=oid.hex())
+                yield self._hand_over(gathering, files, cursor)
+        tip = landings[-1].hex() if landings else cursor.tip
+        cursor = replace(files.remembered(cursor), tip=tip, backfill_until=None)
+        yield self._hand_over(gathering, files, cursor, caught_up=True)
+
+    def _hand_over(
+        self, gathering: Gathering, files: TrackedFiles, cursor: Cursor, *, caught_up: bool = False
+    ) -> SourceBatch:
+        self._files, self._files_are_at = files, cursor.to_text()
+        return gathering.hand_over(self._files_are_at, revision=cursor.tip, caught_up=caught_up)
+
+    def _facts_of(
+        self,
+        effect: Effect,
+        commit: Commit,
+        oid: bytes,
+        *,
+        details: dict[str, object] | None = None,
+        backfilled: bool = True,
+    ) -> list[Fact]:
+        revision = oid.hex()
+        facts = self._write.files(effect, revision)
+        if not effect.changes:
+            return facts
+        authors = Authors(self._mirror.repository, self._mirror.objects)
+        opening = details is not None
+        for change in effect.changes:
+            actor = None if opening else authors.author_of(commit, change.path)
+            facts.append(
+                self._write.intent(
+                    change,
+                    revision=revision,
+                    at=commit.committed_at,
+                    actor=actor,
+                    backfilled=backfilled,
+                    details=details,
+                )
+            )
+        return facts
+
+    def _after_rewriting(self, cursor: Cursor, tip: bytes, standing: Standing) -> Iterator[SourceBatch]:
+        self._forget()
+        rewriting = Rewriting(self._mirror, self._rules, self._write, cursor, tip, tolerant=self._cloned_again)
+        cursor_text = cursor.to_text()
+        gathering = Gathering()
+        for facts, landings in rewriting.read(standing, whole_history=self._settings.history == "all"):
+            gathering.add(facts, landings=landings)
+            if gathering.is_full:
+                # The old cursor still holds: after a crash the two lines are compared again, with the same ids.
+                yield gathering.hand_over(cursor_text, revision=cursor.tip)
+        done = replace(
+            rewriting.files.remembered(cursor),
+            tip=tip.hex(),
+            branch=self._settings.branch,
+            history=self._settings.history_text,
+            backfill_until=None,
+            unverified=False,
+        )
+        yield self._hand_over(gathering, rewriting.files, done, caught_up=True)
+
+    def _forget(self) -> None:
+        self._files, self._files_are_at = None, None
