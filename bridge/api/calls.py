@@ -1,0 +1,176 @@
+"""The table of calls: the router, the checks and the description of the API are all made from it."""
+
+from __future__ import annotations
+
+from bridge.api import compare, events, export, health, intents, observations, openapi, parameters, state
+from bridge.api import examples as shown
+from bridge.api.endpoint import Answer, Endpoint
+from bridge.api.problems import (
+    BODY_TOO_LARGE,
+    IN_FLIGHT,
+    INVALID_BODY,
+    INVALID_HEADER,
+    KEY_REUSED,
+    MODEL_NOT_IN_USE,
+    NOT_FOUND,
+    UNAVAILABLE,
+    UNSUPPORTED_MEDIA_TYPE,
+)
+from bridge.formats.intent_v1 import IntentBody
+from bridge.formats.observation_v1 import ObservationBody
+from bridge.formats.scopes import ScopeVerb
+
+_BODY_PROBLEMS = (INVALID_BODY, INVALID_HEADER, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, KEY_REUSED, UNAVAILABLE)
+_LOCATION = {"Location": "Where the intent's story is."}
+
+WRITES = (
+    Endpoint(
+        method="POST",
+        path="/api/v1/intents",
+        handler=intents.declare_intent,
+        name="declareIntent",
+        summary="Declare that a target should run these artifacts.",
+        verb=ScopeVerb.INTENTS_WRITE,
+        body=IntentBody,
+        body_example=shown.INTENT_BODY,
+        takes_key=True,
+        answers={
+            201: Answer("Durably recorded.", shown.INTENT_ANSWER, headers=_LOCATION),
+            200: Answer("A repetition: the intent as the log has it.", shown.INTENT_ANSWER, headers=_LOCATION),
+        },
+        problems=(*_BODY_PROBLEMS, MODEL_NOT_IN_USE, IN_FLIGHT),
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/v1/observations",
+        handler=observations.report_observation,
+        name="reportObservation",
+        summary="Report what a target runs.",
+        verb=ScopeVerb.OBSERVATIONS_WRITE,
+        body=ObservationBody,
+        body_example=shown.OBSERVATION_BODY,
+        takes_key=True,
+        answers={
+            201: Answer("News, durably recorded.", shown.OBSERVATION_ANSWER),
+            200: Answer("Nothing new: what this observer said last.", shown.OBSERVATION_REPEATED),
+        },
+        problems=_BODY_PROBLEMS,
+    ),
+)
+
+READS = (
+    Endpoint(
+        method="GET",
+        path="/api/v1/intents/{id}",
+        handler=intents.tell_intent,
+        name="tellIntent",
+        summary="What became of an intent; with `wait`, as soon as that is final.",
+        verb=ScopeVerb.READ,
+        parameters=(parameters.WAIT,),
+        answers={200: Answer("The intent's state and its events.", shown.INTENT_STORY)},
+        problems=(NOT_FOUND, UNAVAILABLE),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/v1/events",
+        handler=events.list_events,
+        name="listEvents",
+        summary="The log in pages; with `Accept: text/event-stream` followed live.",
+        verb=ScopeVerb.READ,
+        parameters=(parameters.AFTER, parameters.LIMIT, *parameters.EVENT_FILTERS[1:]),
+        answers={
+            200: Answer(
+                "A page; `next` is the cursor for `after`, null when nothing more is there yet.",
+                shown.EVENTS_PAGE,
+                headers={"Link": 'The next page, `rel="next"`; left out on the last one.'},
+            )
+        },
+        problems=(INVALID_HEADER, UNAVAILABLE),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/v1/state",
+        handler=state.tell_state,
+        name="tellState",
+        summary="What each target ran, and was meant to run, at a time, by what was known at another.",
+        verb=ScopeVerb.READ,
+        parameters=(parameters.AT, parameters.KNOWN_AT, parameters.SERVICE, parameters.ENVIRONMENT),
+        answers={200: Answer("Every target, by environment and service.", shown.STATE)},
+        problems=(UNAVAILABLE,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/v1/compare",
+        handler=compare.compare_models,
+        name="compareModels",
+        summary="The two models side by side; every figure with its definition, count and exclusions.",
+        verb=ScopeVerb.READ,
+        parameters=(parameters.SINCE, parameters.UNTIL, parameters.SERVICE, parameters.ENVIRONMENT),
+        answers={200: Answer("The report.")},
+        problems=(UNAVAILABLE,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/v1/export",
+        handler=export.export_log,
+        name="exportLog",
+        summary="The log or a part of it, streamed; a transfer that breaks off is not complete.",
+        verb=ScopeVerb.READ,
+        parameters=(
+            parameters.choice("format", tuple(export.FORMATS), "jsonl (one record a line; the default) or csv."),
+            *parameters.EVENT_FILTERS,
+        ),
+        answers={200: Answer("The records, in order.", content_type="application/x-ndjson")},
+        problems=(UNAVAILABLE,),
+    ),
+)
+
+HOUSE = (
+    Endpoint(
+        method="GET",
+        path="/healthz",
+        handler=health.answer_alive,
+        name="answerAlive",
+        summary="Alive: restart the daemon when this does not answer.",
+        verb=None,
+        answers={200: Answer("Alive.", {"status": "alive"})},
+    ),
+    Endpoint(
+        method="GET",
+        path="/readyz",
+        handler=health.answer_ready,
+        name="answerReady",
+        summary="Ready: whether it can do its work, and what stands in the way.",
+        verb=None,
+        answers={200: Answer("Ready.", {"ready": True}), 503: Answer("Not ready.", {"ready": False})},
+    ),
+    Endpoint(
+        method="GET",
+        path="/metrics",
+        handler=health.show_metrics,
+        name="showMetrics",
+        summary="Metrics for Prometheus: OpenMetrics where accepted, else text 0.0.4.",
+        verb=ScopeVerb.READ,
+        answers={200: Answer("Every metric.", content_type="text/plain")},
+    ),
+    Endpoint(
+        method="GET",
+        path="/openapi.json",
+        handler=openapi.show_description,
+        name="showDescription",
+        summary="This description.",
+        verb=None,
+        answers={200: Answer("OpenAPI 3.1.")},
+    ),
+    Endpoint(
+        method="GET",
+        path="/",
+        handler=health.show_index,
+        name="showIndex",
+        summary="A page of links.",
+        verb=None,
+        answers={200: Answer("The page.", content_type="text/html")},
+    ),
+)
+
+CALLS = (*WRITES, *READS, *HOUSE)

@@ -1,0 +1,55 @@
+"""What the HTTP API is handed: ports, the present configuration as functions, and nothing that it could reach further with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from aiohttp import web
+
+from bridge.api.auth import Token
+from bridge.clock import Clock
+from bridge.domain.policies import Policies
+from bridge.ports import EventReader, FactInbox, LogTail
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """Whether the daemon can do its work; ``details`` is JSON-ready and holds no secret, for it is shown to anybody."""
+
+    ready: bool
+    details: Mapping[str, object]
+
+
+class HttpMetrics(Protocol):
+    """What the API counts, and what it shows at ``/metrics``."""
+
+    def http(self, method: str, route: str, status: int, seconds: float) -> None:
+        """One request was answered; ``route`` is the pattern, never the path, so that there are few."""
+
+    def exposition(self, accept: str) -> tuple[bytes, str]:
+        """Every metric in the text format that ``accept`` prefers, and its content type."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiWiring:
+    """Everything the API may use. The functions are asked at each request, so that a reloaded configuration holds at once."""
+
+    inbox: FactInbox
+    tail: LogTail
+    reader: EventReader
+    clock: Clock
+    metrics: HttpMetrics
+    tokens: Callable[[], Sequence[Token]]
+    health: Callable[[], HealthReport]
+    policies: Callable[[], Policies]
+    intents_allowed: Callable[[], bool]
+    version: str
+    heartbeat: timedelta = timedelta(seconds=15)  # proxies commonly cut what is silent for 30 to 60 s
+
+
+# Set when the daemon begins to end: followed streams and long polls answer with what they have.
+STOPPING = web.AppKey("stopping", asyncio.Event)
