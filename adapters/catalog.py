@@ -1,0 +1,31 @@
+"""Every adapter there is: one literal table from (role, kind) to its module. Nothing is discovered.
+
+A module is imported when it is first asked for, so that reading a log needs no pygit2.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from pydantic import BaseModel
+
+ADAPTERS = {
+    ("source", "git"): "adapters.sources.git",
+    ("eventlog", "sqlite"): "adapters.eventlogs.sqlite",
+}
+
+# The adapters that the configuration lists, and the name of their table in the module's settings.py.
+SETTINGS = {
+    ("source", "git"): "GitSourceSettings",
+}
+
+
+def import_adapter(role: str, kind: str) -> ModuleType:
+    """The adapter's module, whose ``open_adapter`` opens it."""
+    return importlib.import_module(ADAPTERS[role, kind])
+
+
+def import_settings() -> dict[tuple[str, str], type[BaseModel]]:
+    """The table that each (role, kind) takes in the configuration."""
+    return {key: getattr(importlib.import_module(f"{ADAPTERS[key]}.settings"), name) for key, name in SETTINGS.items()}
