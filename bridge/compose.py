@@ -82,6 +82,7 @@ def bind_address(settings: Settings) -> tuple[str, int]:
 class Core:
     """The writing half of a bridge: log, recorder and the door to them."""
 
+    started: Settings  # what the log, the mirrors and the port were opened by; it holds until a restart
     settings: Settings
     clock: Clock
     inbox: Inbox
@@ -112,8 +113,8 @@ class Bridge:
         changed = changed_keys(core.settings, settings)
         if not changed:
             return
-        waiting = [key for key in changed if key in _ONLY_AT_START]
-        core.board.needs_restart = sorted({*core.board.needs_restart, *waiting})
+        waiting = [key for key in changed_keys(core.started, settings) if key in _ONLY_AT_START]
+        core.board.needs_restart = waiting
         core.settings, core.tokens = settings, api_tokens(settings)
         await record_config(core, reason="reload", changed=changed, needs_restart=waiting)
         if any(key.partition(".")[0] in {"sources", "mode"} for key in changed):
@@ -168,7 +169,7 @@ async def open_intake(
     kind: str = settings.kind  # type: ignore[attr-defined]  # every adapter's table has a kind
     adapter = catalog.import_adapter("source", kind)
     source: IntentSource
-    async with adapter.open_adapter(settings, data_dir=core.settings.data_dir, clock=core.clock) as source:
+    async with adapter.open_adapter(settings, data_dir=core.started.data_dir, clock=core.clock) as source:
         yield Intake(
             source=source,
             kind=kind,
@@ -205,6 +206,7 @@ async def open_core(settings: Settings, clock: Clock) -> AsyncIterator[Core]:
         metrics.restored(position=tail.position, open_drifts=recorder.fleet.drifting())
         metrics.watch_inbox(lambda: inbox.depth)
         core = Core(
+            started=settings,
             settings=settings,
             clock=clock,
             inbox=inbox,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bridge.domain.events import Event, EventKind, Track
 from bridge.domain.events import RecordedEvent as RecordedEvent  # noqa: PLC0414 - also a word of the ports
@@ -167,8 +167,7 @@ class IntentSource(Protocol):
 # --- the way in, and the way to follow -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class FactOutcome:
+class FactOutcome(NamedTuple):
     """What became of one submitted fact: ``appended`` is False where the log had it already (``event_id`` names it)."""
 
     event_id: str

@@ -18,6 +18,9 @@ from pathlib import Path
 
 from feeder import ENVIRONMENTS, SERVICES, write_version
 
+from bridge.errors import Refused
+from bridge.runtime.lock import exclusive
+
 HERE = Path(__file__).resolve().parent
 FIRST_PORT = 8484
 READY_LIMIT = 30.0  # seconds
@@ -69,6 +72,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="makes the feeder's choices repeatable")
     given = parser.parse_args()
     directory = given.directory.resolve()
+    refuse_a_second_one(directory / "log")
     infra = make_repository(directory / "infra")
     port = free_port()
     config = directory / "deploybridge.yaml"
@@ -76,6 +80,15 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell started us in the background, without Ctrl-C
         signal.signal(number, signal.default_int_handler)
     return run_parts(directory, config, infra, f"http://127.0.0.1:{port}", given.seed)
+
+
+def refuse_a_second_one(data_dir: Path) -> None:
+    """End here if a daemon runs on the directory, before anything of its demonstration is written over."""
+    try:
+        with exclusive(data_dir):
+            pass
+    except Refused as error:
+        sys.exit(f"{error} (scripts/start --directory DIRECTORY)")
 
 
 def run_parts(directory: Path, config: Path, infra: Path, url: str, seed: int | None) -> int:

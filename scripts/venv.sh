@@ -27,7 +27,7 @@ make_venv() {
         say "making .venv with $python"
         "$python" -m venv .venv
     fi
-    say "installing the project${extra:+ and its $extra tools} into .venv"
+    say "installing the project${extra:+ and its $extra tools} into .venv: about a minute, the first time"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".${extra:+[$extra]}"
     printf '%s\n' "$wanted" > "$stamp"
 }

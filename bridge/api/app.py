@@ -29,6 +29,7 @@ __all__ = ["ApiWiring", "build_app"]
 
 _Served = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+_CLIENT_GONE = 499  # for the counters only; nginx's number for it
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # a stranger can send any word
 
 log = structlog.get_logger()
@@ -79,8 +80,8 @@ def _answering(wiring: ApiWiring) -> Middleware:
         response: web.StreamResponse
         try:
             response = await handler(request)
-        except ConnectionError:
-            raise  # the client went away: the server closes the connection, there is nobody to answer
+        except ConnectionError:  # the client went away: nobody to answer, and nothing to report as an error
+            response = cut_stream(request) or web.Response(status=_CLIENT_GONE)
         except Exception as error:  # noqa: BLE001 - the outermost layer: nothing may escape unanswered or unlogged
             response = _answer_failure(request, error)
         method = request.method if request.method in _METHODS else "other"

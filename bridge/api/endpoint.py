@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 from aiohttp import web
@@ -18,8 +18,7 @@ from bridge.formats.scopes import ScopeVerb
 LARGEST_BODY = 1024 * 1024  # bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A request whose client and query were checked."""
 
     request: web.Request

@@ -25,6 +25,7 @@ _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}\Z")
 _UNESCAPED_OFFSET = re.compile(r"(T[0-9:.,]+) ([0-9]{2}:?[0-9]{2})\Z")
 _INTENT_ID = re.compile(r"[\x21-\x7e]{1,128}\Z")
 _KEY = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"\Z|([\x21\x23-\x5b\x5d-\x7e]+)\Z')
+_ESCAPED = re.compile(r"\\(.)")
 _LONGEST_KEY = 255
 
 
@@ -123,7 +124,9 @@ def read_idempotency_key(request: web.Request) -> str | None:
     if not values:
         return None
     match = _KEY.match(values[0].strip())
-    key = "" if match is None else match[2] or re.sub(r"\\(.)", r"\1", match[1] or "")
+    key = "" if match is None else match[2] or match[1] or ""
+    if "\\" in key:  # only a quoted one can hold it
+        key = _ESCAPED.sub(r"\1", key)
     if len(values) > 1 or not 1 <= len(key) <= _LONGEST_KEY:
         detail = "Idempotency-Key: expected once, 1 to 255 printable ASCII characters, quoted or not."
         raise Problem(INVALID_HEADER, detail, "Idempotency-Key")

@@ -11,6 +11,7 @@ import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from bridge.domain import reconciler
 from bridge.domain.drift import concerns_governing
@@ -48,8 +49,7 @@ class FleetState:
     recent: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Reception:
+class Reception(NamedTuple):
     """What a fact led to: all events to append, in order, and the id of the fact's own event.
 
     ``appended`` is False for a repetition; ``fact_id`` then names what is repeated, and ``events`` may still hold deadlines

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 _NAME = re.compile(r"[^\s/\x00-\x1f\x7f](?:[^\s\x00-\x1f\x7f]{0,251}[^\s/\x00-\x1f\x7f])?\Z")
 # The grammar of distribution/reference: a host, path components, a tag, a digest.
@@ -109,13 +110,18 @@ class ImageRef:
         return f"{host}/{path}"
 
 
+@lru_cache(maxsize=4096)  # a fleet has few repositories, and a history names each of them very often
+def _is_repository(text: str) -> bool:
+    return 0 < len(text) <= _LONGEST_REFERENCE and _REPOSITORY.match(text) is not None
+
+
 def make_image(repository: str | None, tag: str | None, digest: str | None) -> ImageRef:
     """Check the three parts of an image reference and join them.
 
     Raises:
         ValueError: a part is malformed, or neither tag nor digest is given; the text says which and what was expected.
     """
-    if repository is not None and not (0 < len(repository) <= _LONGEST_REFERENCE and _REPOSITORY.match(repository)):
+    if repository is not None and not _is_repository(repository):
         msg = f"{repository[:80]!r} is not an image repository such as ghcr.io/acme/shop"
         raise ValueError(msg)
     if tag is not None and not _TAG.match(tag):

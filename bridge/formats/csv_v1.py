@@ -6,29 +6,26 @@ Null and the empty text are both an empty field. Artifacts and causes are separa
 
 from __future__ import annotations
 
-import csv
-import io
+import re
 from collections.abc import Sequence
 
 import msgspec
 
-from bridge.domain.names import ImageRef
 
-
-class _Image(msgspec.Struct):
+class _Image(msgspec.Struct, gc=False):
     repository: str | None
     tag: str | None
     digest: str | None
 
 
-class _Source(msgspec.Struct):
+class _Source(msgspec.Struct, gc=False):
     kind: str
     name: str
     revision: str | None
     path: str | None
 
 
-class _Row(msgspec.Struct):
+class _Row(msgspec.Struct, gc=False):
     schema: str
     position: int
     id: str
@@ -58,8 +55,10 @@ COLUMNS: tuple[str, ...] = tuple(
 )
 HEADER: bytes = ",".join(COLUMNS).encode() + b"\r\n"
 
-_NO_SOURCE = (None, None, None, None)
+_NO_SOURCE = ("", "", "", "")
 _decode = msgspec.json.Decoder(_Row).decode
+_needs_quotes = re.compile(r'[",\r\n]').search
+_is_special = re.compile(r'["\r\n]').search
 
 
 def encode_rows(records: Sequence[bytes]) -> bytes:
@@ -68,37 +67,47 @@ def encode_rows(records: Sequence[bytes]) -> bytes:
     Raises:
         ValueError: a record is not event_v1; the text says what is wrong.
     """
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\r\n").writerows(_fields(_decode(record)) for record in records)
-    return text.getvalue().encode()
+    return "".join([_line(_decode(record)) for record in records]).encode()
 
 
-def _fields(row: _Row) -> tuple[object, ...]:
+def _line(row: _Row) -> str:
     source = row.source
-    return (
+    fields = [
         row.schema,
-        row.position,
+        str(row.position),
         row.id,
         row.kind,
-        row.model,
-        row.service,
-        row.environment,
+        row.model or "",
+        row.service or "",
+        row.environment or "",
         _references(row.artifacts),
         _references(row.previous_artifacts),
-        row.declared_at,
-        row.source_time,
+        row.declared_at or "",
+        row.source_time or "",
         row.received_at,
         row.recorded_at,
-        row.intent_id,
+        row.intent_id or "",
         " ".join(row.causes),
-        row.actor,
+        row.actor or "",
         "true" if row.backfilled else "false",
-        *(_NO_SOURCE if source is None else (source.kind, source.name, source.revision, source.path)),
-        bytes(row.details).decode(),
-        row.previous_hash,
-        row.hash,
-    )
+        *(_NO_SOURCE if source is None else (source.kind, source.name, source.revision or "", source.path or "")),
+    ]
+    written = ",".join(fields)
+    if written.count(",") >= len(fields) or _is_special(written):  # rare: only then each field is looked at
+        written = ",".join(map(_field, fields))
+    return f"{written},{_field(bytes(row.details).decode())},{row.previous_hash},{row.hash}\r\n"
+
+
+def _field(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if _needs_quotes(text) else text
 
 
 def _references(images: list[_Image]) -> str:
-    return " ".join(str(ImageRef(image.repository, image.tag, image.digest)) for image in images)
+    return " ".join([_reference(image) for image in images])
+
+
+def _reference(image: _Image) -> str:
+    """As ``str`` of an ImageRef writes it."""
+    tag = "" if image.tag is None else f":{image.tag}"
+    digest = "" if image.digest is None else f"@{image.digest}"
+    return f"{image.repository or ''}{tag}{digest}"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -44,7 +43,10 @@ class PipelineBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=Tru
 
     name: Line | None = None
     run_id: Line | None = None
-    url: Annotated[str, msgspec.Meta(max_length=2048, pattern=_WEB_LINK)] | None = None
+    url: (
+        Annotated[str, msgspec.Meta(max_length=2048, pattern=_WEB_LINK, examples=["https://ci.example.org/runs/77"])]
+        | None
+    ) = None
 
 
 class IntentBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -60,8 +62,7 @@ class IntentBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True)
     labels: Annotated[dict[Line, LongLine], msgspec.Meta(max_length=64)] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class IntentRequest:
+class IntentRequest(NamedTuple):
     """A parsed and checked body; ``digest`` is the same for bodies that say the same."""
 
     target: Target

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Annotated, TypeVar
 
 import msgspec
+import msgspec.inspect
 
 from bridge.domain.names import ImageRef, bundle, make_image, parse_image
 from bridge.errors import Refused
@@ -26,6 +27,7 @@ _Body = TypeVar("_Body")
 _Parsed = TypeVar("_Parsed")
 
 _PLACE = re.compile(r" - at (`key` in )?`\$\.?(?P<path>[^`]*)`\Z")
+_STEP = re.compile(r"\[[^\]]*\]|[^.\[\]]+")
 _FIELD = re.compile(r"Object (?:contains unknown|missing required) field `(?P<name>.*)`\Z", re.DOTALL)
 _LONGEST_NAME_SHOWN = 100
 
@@ -50,7 +52,7 @@ def decode_body(decoder: msgspec.json.Decoder[_Body], body: bytes) -> _Body:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise _refusal(str(error)) from None
+        raise _refusal(str(error), decoder.type) from None
     except UnicodeDecodeError:
         msg = "the body is not UTF-8 text: expected JSON in UTF-8"
         raise Refused(msg) from None
@@ -85,7 +87,7 @@ def checked(field: str, parse: Callable[[str], _Parsed], text: str) -> _Parsed:
         raise Refused(str(error), field=field) from None
 
 
-def _refusal(text: str) -> Refused:
+def _refusal(text: str, body: object) -> Refused:
     """Turn msgspec's sentence (``Expected `str`, got `int` - at `$.service```) into ours, with the field apart."""
     place = _PLACE.search(text)
     path = place["path"] if place else ""
@@ -95,7 +97,39 @@ def _refusal(text: str) -> Refused:
         path = f"{path}.{name}" if path else name
         unknown = said.startswith("Object contains")
         said = "is not a field known here: remove it or correct its name" if unknown else "is required and missing"
-    elif " matching regex " in said:
-        said = "contains control characters or is not of the form that the description of the API gives"
+    elif " matching regex " in said or said.startswith("Invalid enum value"):
+        plain = repr(_NO_CONTROLS) in said
+        said = (
+            "expected text without control characters" if plain else _expected_at(msgspec.inspect.type_info(body), path)
+        )
     shown = path if len(path) <= _LONGEST_NAME_SHOWN else path[:_LONGEST_NAME_SHOWN] + "…"
     return Refused(f"{shown}: {said}" if shown else f"the body: {said}", field=shown or None)
+
+
+def _expected_at(body: msgspec.inspect.Type, path: str) -> str:
+    """What stands at ``path`` of a right body: one of a few words, or one such text."""
+    found: tuple[msgspec.inspect.Type, ...] = (body,)
+    for step in _STEP.findall(path):
+        found = tuple(inner for outer in found for inner in _inside(outer, step))
+    described = (words for each in found if (words := _describe(each)) is not None)
+    return f"expected {next(described, 'the form that the description of the API gives')}"
+
+
+def _describe(expected: msgspec.inspect.Type) -> str | None:
+    if isinstance(expected, msgspec.inspect.EnumType):
+        return f"one of {', '.join(word.value for word in expected.cls)}"
+    if isinstance(expected, msgspec.inspect.Metadata):
+        return f"text such as {(expected.extra_json_schema or {}).get('examples', ['the description of the API shows'])[0]}"
+    return None
+
+
+def _inside(outer: msgspec.inspect.Type, step: str) -> tuple[msgspec.inspect.Type, ...]:
+    """The types that ``step``, the name of a field or an index, may lead to."""
+    inner: msgspec.inspect.Type
+    if isinstance(outer, msgspec.inspect.StructType):
+        inner = next(field.type for field in outer.fields if field.encode_name == step)
+    elif isinstance(outer, msgspec.inspect.ListType):
+        inner = outer.item_type
+    else:
+        return ()
+    return inner.types if isinstance(inner, msgspec.inspect.UnionType) else (inner,)

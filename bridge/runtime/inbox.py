@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from bridge.domain.facts import Fact
 from bridge.errors import DeploybridgeError, Unavailable
@@ -16,8 +16,7 @@ _FACTS_WAITING = 8192  # beyond this pollers wait and the API answers 503: nothi
 _RETRY_AFTER = timedelta(seconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(NamedTuple):
     """Facts that are recorded together or not at all, with the cursor that is true once they are."""
 
     facts: Sequence[Fact]

@@ -94,6 +94,10 @@ class Intake:
             self.lost = False
         if self.status.failures:
             log.info("source_returned", source=self.source.name)
+        if not self.status.caught_up:
+            log.info(
+                "source_caught_up", source=self.source.name, landings=self.status.landings, intents=self.status.intents
+            )
         self.status.caught_up, self.status.failures, self.status.problem = True, 0, None
         self.status.succeeded_at = self.clock.now()
         self.on_progress(self.status)

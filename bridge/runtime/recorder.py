@@ -25,8 +25,9 @@ from bridge.runtime.supervise import race
 from bridge.runtime.tail import Tail
 
 _BATCH_FACTS = 256  # keeps one turn of the core on the event loop well under 50 ms
+_TURN_FACTS = 32  # of one batch, without a pause; another thread may hold the interpreter for as long again and longer
 _TICK_EVENTS = 256  # likewise for deadlines that were slept over
-_SNAPSHOT_EVERY = 2000  # events; the tail that a start-up replays is at most about this long
+_SNAPSHOT_EVERY = 10_000  # events; a start-up replays a tail of at most about so many, which takes it about a second
 _LONGEST_PAUSE = 30.0  # seconds between attempts to reopen a log that can't be written
 
 log = structlog.get_logger()
@@ -141,13 +142,24 @@ class Recorder:
         cursors: dict[str, str] = {}
         outcomes: list[list[FactOutcome]] = []
         for submission in submissions:
-            outcomes.append([self._receive(fact, at, known, events) for fact in submission.facts])
+            outcomes.append(await self._receive_all(submission.facts, at, known, events))
             if submission.source is not None and submission.cursor is not None:
                 cursors[submission.source] = submission.cursor
         await self._append(events, cursors)
         for submission, outcome in zip(submissions, outcomes, strict=True):
             if not submission.receipt.done():
                 submission.receipt.set_result(outcome)
+
+    async def _receive_all(
+        self, facts: Sequence[Fact], at: datetime, known: set[str], events: list[Event]
+    ) -> list[FactOutcome]:
+        """Feed the core with a few facts at a time: while a history is imported, other tasks get their turns in between."""
+        outcomes: list[FactOutcome] = []
+        for start in range(0, len(facts), _TURN_FACTS):
+            if start:
+                await asyncio.sleep(0)
+            outcomes += [self._receive(fact, at, known, events) for fact in facts[start : start + _TURN_FACTS]]
+        return outcomes
 
     def _receive(self, fact: Fact, at: datetime, known: set[str], events: list[Event]) -> FactOutcome:
         fact_id = _id_of(fact)
@@ -166,7 +178,8 @@ class Recorder:
     async def _append(self, events: Sequence[Event], cursors: dict[str, str], *, snapshot: bool = False) -> None:
         parts = None
         if snapshot or self._since_snapshot + len(events) >= _SNAPSHOT_EVERY:
-            parts = Snapshot(RULES_VERSION, encode_parts(*self._fleet.take_changes()))
+            # On a thread: a busy fleet is megabytes of JSON. Nothing feeds the fleet meanwhile, for only this task does.
+            parts = Snapshot(RULES_VERSION, await asyncio.to_thread(encode_parts, *self._fleet.take_changes()))
         if not (events or cursors or parts):
             return
         expected = self._position + len(events)

@@ -12,6 +12,8 @@ from collections.abc import Mapping, MutableMapping
 from typing import Literal, TextIO
 
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web import RequestPayloadError
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 LogFormat = Literal["auto", "json", "console"]
@@ -49,6 +51,11 @@ def configure_logging(form: LogFormat, level: str, stream: TextIO | None = None)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=ending))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)  # requests are counted, not listed
+    server = logging.getLogger("aiohttp.server")
+    server.filters = [_tell_malformed_requests_shortly]
+    logging.getLogger("watchfiles").setLevel(
+        logging.WARNING
+    )  # else a line for every file that changes near a watched one
     logging.captureWarnings(True)
     structlog.configure(
         processors=[
@@ -67,6 +74,16 @@ def hide_secrets(_logger: WrappedLogger, _method: str, line: EventDict) -> Event
     for key in line:
         line[key] = _hidden(key, line[key])
     return line
+
+
+def _tell_malformed_requests_shortly(record: logging.LogRecord) -> bool:
+    """Of what is no HTTP, one line without its words: any stranger can send it, and it is no fault of the bridge."""
+    error = record.exc_info[1] if record.exc_info else None
+    if not isinstance(error, HttpProcessingError | RequestPayloadError):
+        return True
+    record.msg, record.args, record.exc_info = "malformed_request", (), None
+    record.levelno, record.levelname = logging.INFO, "INFO"
+    return logging.getLogger(record.name).isEnabledFor(logging.INFO)
 
 
 def _hidden(key: object, value: object) -> object:

@@ -5,13 +5,14 @@ Labels are bounded: kinds, models, outcomes, configured sources, and routes by p
 
 from __future__ import annotations
 
+from collections import Counter as Counts
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 
-from bridge.domain.events import Event, EventKind
+from bridge.domain.events import CONCLUSION_KINDS, Event, EventKind
 from bridge.domain.names import Model
 
 # How an intent ended, by the conclusion that says so.
@@ -101,9 +102,16 @@ class Metrics:
         self._position.set(position)
         self._append_seconds.observe(seconds)
         self._append_events.observe(len(events))
+        for kind, count in Counts(event.kind for event in events).items():
+            self._events.labels(kind.value).inc(count)
+        declared = Counts(
+            (event.model, event.backfilled) for event in events if event.kind is EventKind.INTENT_DECLARED
+        )
+        for (model, backfilled), count in declared.items():
+            self._intents.labels(_model(model), "backfilled" if backfilled else "declared").inc(count)
         for event in events:
-            self._events.labels(event.kind.value).inc()
-            self._count_conclusion(event)
+            if event.kind in CONCLUSION_KINDS:
+                self._count_conclusion(event)
 
     def restored(self, *, position: int, open_drifts: int) -> None:
         """The log was read at start-up: gauges begin where it stands."""
@@ -139,10 +147,8 @@ class Metrics:
         return encode(self.registry), content_type
 
     def _count_conclusion(self, event: Event) -> None:
-        model = (event.model or Model.GITOPS).value
-        if event.kind is EventKind.INTENT_DECLARED:
-            self._intents.labels(model, "backfilled" if event.backfilled else "declared").inc()
-        elif event.kind is EventKind.DRIFT_OPENED:
+        model = _model(event.model)
+        if event.kind is EventKind.DRIFT_OPENED:
             self._drift.inc()
         elif event.kind is EventKind.DRIFT_CLOSED:
             self._drift.dec()
@@ -153,3 +159,7 @@ class Metrics:
             lead = event.details.get("lead_seconds")
             if event.kind is EventKind.DEPLOYMENT_SUCCEEDED and isinstance(lead, int | float):
                 self._lead.labels(model).observe(lead)
+
+
+def _model(model: Model | None) -> str:
+    return (model or Model.GITOPS).value

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import timedelta
 from typing import Any
 
-from aiohttp import ClientResponse
+import pytest
+from aiohttp import ClientResponse, ClientSession
 from aiohttp.test_utils import TestClient, TestServer
 
 from bridge.api.app import build_app
+from bridge.api.server import open_listener
 from tests.support.fake_bridge import FakeBridge
 from tests.support.http_answers import INTENT, problem
 
@@ -35,6 +38,12 @@ async def block(response: ClientResponse) -> list[str]:
 async def declare(client: Client, version: int, service: str = "shop") -> None:
     body = {**INTENT, "service": service, "artifacts": [f"ghcr.io/acme/shop:v{version}"]}
     assert (await client.post("/api/v1/intents", json=body)).status == 201
+
+
+def has_ended(bridge: FakeBridge, route: str) -> bool:
+    """Whether a request to the route has come to its end, as the counters know it."""
+    counted, _ = bridge.metrics.exposition("")
+    return f'deploybridge_http_requests_total{{method="GET",route="{route}"'.encode() in counted
 
 
 async def ids(response: ClientResponse, count: int) -> list[str]:
@@ -143,3 +152,21 @@ async def test_a_client_that_leaves_is_forgotten(client: Client) -> None:
     stream.close()
     await declare(client, 1)
     assert (await client.get("/healthz")).status == 200
+
+
+async def test_a_client_that_leaves_is_no_error_in_the_log_of_the_server(caplog: pytest.LogCaptureFixture) -> None:
+    bridge = FakeBridge()
+    # The daemon's own listener: the test server would cancel the handler, and nothing would be written to nobody.
+    listener = await open_listener(build_app(bridge.wiring()), "127.0.0.1", 0, drain_seconds=5)
+    try:
+        async with ClientSession(listener.url) as session, asyncio.timeout(30):
+            stream = await session.get("/api/v1/events", headers=STREAM)
+            await stream.content.readuntil(b"\n\n")
+            stream.close()
+            while not has_ended(bridge, "/api/v1/events"):
+                body = {**INTENT, "artifacts": [f"ghcr.io/acme/shop:v{bridge.tail.position}"]}
+                async with session.post("/api/v1/intents", json=body) as answer:
+                    assert answer.status == 201
+    finally:
+        await listener.close()
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from bridge.cli.http_asking import HttpAsking
 from bridge.ports import EventQuery
+from bridge.runtime.lock import exclusive
 
 ROOT = Path(__file__).parents[2]
 EXPECTED = {"target.baseline", "intent.declared", "deployment.started", "deployment.succeeded", "models.agreed"}
@@ -35,6 +37,15 @@ def test_the_demonstration_deploys_in_both_models_and_ends_cleanly(tmp_path: Pat
     assert "refused" not in (tmp_path / "demo" / "feeder.log").read_text()
     last_words = (tmp_path / "demo" / "daemon.log").read_text().splitlines()[-1]
     assert json.loads(last_words)["event"] == "stopped"
+
+
+def test_a_second_demonstration_leaves_the_first_one_alone(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "scripts" / "demo.py"), "--directory", str(tmp_path / "demo")]
+    with exclusive(tmp_path / "demo" / "log"):  # as the daemon of the first one does
+        ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=40)
+    assert ended.returncode == 1
+    assert f"pid {os.getpid()}" in ended.stderr
+    assert [path.name for path in (tmp_path / "demo").iterdir()] == ["log"]
 
 
 async def follow_until_all_seen(url: str, missing: set[str]) -> None:

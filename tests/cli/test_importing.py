@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.cli.conftest import CommandLine
 
@@ -46,6 +49,17 @@ def infra(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def _logging_restored() -> Iterator[None]:
+    """The verb sets logging up, as its process would."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    logging.captureWarnings(False)
+    structlog.reset_defaults()
+
+
 def write_config(tmp_path: Path, more: str = "") -> Path:
     path = tmp_path / "infra.yaml"
     path.write_text(CONFIG.format(more=more))
@@ -74,6 +88,14 @@ def test_a_source_that_can_t_be_read_ends_with_1_and_the_others_go_on(
     assert "infra: 2 landings, 2 intents" in ended.out
     (line,) = [line for line in ended.out.splitlines() if line.startswith("elsewhere: ")]
     assert "FAILED: " in line
+
+
+@pytest.mark.usefixtures("infra")
+def test_a_source_that_can_t_be_read_does_not_disturb_what_programs_read(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    ended = command_line("import", "-c", write_config(tmp_path, MISSING), "--format", "json")
+    assert [(each["source"], each["error"] is None) for each in ended.json] == [("infra", True), ("elsewhere", False)]
 
 
 def test_without_a_source_there_is_nothing_to_read_and_it_says_so(command_line: CommandLine, config: Path) -> None:

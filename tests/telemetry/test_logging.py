@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from aiohttp.http_exceptions import BadHttpMessage
+from aiohttp.web import RequestPayloadError
 
 from bridge.telemetry.logging import HIDDEN, configure_logging
 
@@ -35,6 +37,32 @@ def test_lines_of_libraries_look_the_same() -> None:
     configure_logging("json", "info", out)
     logging.getLogger("aiohttp.server").warning("connection %s lost", 7)
     assert json.loads(out.getvalue())["event"] == "connection 7 lost"
+
+
+def test_chatter_of_libraries_is_left_out() -> None:
+    out = io.StringIO()
+    configure_logging("json", "debug", out)
+    logging.getLogger("watchfiles.main").info("9 changes detected")
+    logging.getLogger("aiohttp.access").info("GET /healthz")
+    assert out.getvalue() == ""
+
+
+@pytest.mark.parametrize("error", [BadHttpMessage("Authorization pl4nted"), RequestPayloadError("pl4nted")])
+def test_a_request_that_is_no_http_is_one_line_without_its_words(error: Exception) -> None:
+    out = io.StringIO()
+    configure_logging("json", "info", out)
+    logging.getLogger("aiohttp.server").error("Error handling request from %s", "192.0.2.1", exc_info=error)
+    line = json.loads(out.getvalue())
+    del line["time"]
+    assert line == {"event": "malformed_request", "level": "info"}
+
+
+def test_a_request_that_is_no_http_is_left_out_above_info() -> None:
+    out = io.StringIO()
+    configure_logging("json", "warning", out)
+    logging.getLogger("aiohttp.server").error("Error handling request", exc_info=BadHttpMessage("no HTTP"))
+    logging.getLogger("aiohttp.server").error("Error handling request", exc_info=ValueError("our bug"))
+    assert "our bug" in json.loads(out.getvalue())["exception"]
 
 
 def test_lines_below_the_level_are_not_written() -> None:

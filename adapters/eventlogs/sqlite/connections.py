@@ -10,7 +10,10 @@ from adapters.eventlogs.sqlite.failures import failures_named
 from bridge.errors import Stalled
 
 _APPLICATION_ID = 0x64_62_6C_67  # "dblg", in the file's header: this is an event log of ours
-_WAL_LIMIT = 64 * 1024 * 1024  # bytes that the write-ahead log keeps after a burst
+_WAL_LIMIT = 128 * 1024 * 1024  # bytes that the write-ahead log keeps after a burst
+# Pages (64 MiB) after which it is copied into the file, by the append that comes next. SQLite's own 1000 are a dozen appends
+# under load: each would copy the same hot pages of the indexes again, and wait for them.
+_CHECKPOINT_AFTER = 16_384
 _CACHE = -32 * 1024  # KiB of page cache for the writer; the indexes' hot pages fit
 
 
@@ -28,6 +31,7 @@ def open_for_writing(path: Path, busy_timeout: float) -> sqlite3.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_AFTER}")
             connection.execute(f"PRAGMA cache_size = {_CACHE}")
             connection.execute("PRAGMA foreign_keys = ON")
             _migrate(connection)

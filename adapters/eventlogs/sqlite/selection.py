@@ -8,9 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bridge.domain.events import Track
 from bridge.ports import EventQuery
 
-_MOST_ARMS = 60  # beyond, one walk over all rows costs less than merging
+_MOST_TARGETS = 60  # beyond, one walk over all rows costs less than merging; SQLite merges at most 500 arms
+_TRACKS = (None, *(track.value for track in Track))
+_BY_TARGET = ("INDEXED BY events_by_track", "target_id = ? AND track IS ?")
+_BY_INTENT = (
+    ("INDEXED BY sqlite_autoindex_events_1", "id = ? AND intent_id = id"),  # its own event
+    ("INDEXED BY events_by_intent", "intent_id = ? AND intent_id <> id"),  # what was concluded about it
+)
 _COLUMNS = {
     "records": "position, body, previous_hash, hash",
     "events": "position, body, previous_hash, hash, track, effective_at",
@@ -22,17 +29,24 @@ class Selection:
     """A statement that reads the next rows ``after`` a position, at most ``count``."""
 
     sql: str
-    parameters: tuple[object, ...]  # of one arm, after the two positions
-    arm_values: tuple[object, ...]  # what tells the arms apart; empty: a single walk
+    parameters: tuple[object, ...]  # of every arm, after the two positions
+    arms: tuple[tuple[object, ...], ...]  # what tells the arms apart, after those
 
     def bind(self, after: int, up_to: int, count: int) -> list[object]:
         """The parameters for one chunk."""
         bound: list[object] = []
-        for value in self.arm_values:
-            bound += (after, up_to, *self.parameters, value)
-        if not self.arm_values:
-            bound += (after, up_to, *self.parameters)
+        for values in self.arms:
+            bound += (after, up_to, *self.parameters, *values)
         return [*bound, count]
+
+
+@dataclass(frozen=True, slots=True)
+class _Arm:
+    """One walk in order of position: the index, the condition that it finds, and the values of that."""
+
+    walk: str = "NOT INDEXED"
+    condition: str = ""
+    values: tuple[object, ...] = ()
 
 
 def select(query: EventQuery, target_ids: tuple[int, ...] | None, shape: str) -> Selection:
@@ -44,26 +58,29 @@ def select(query: EventQuery, target_ids: tuple[int, ...] | None, shape: str) ->
     filters: list[tuple[str, tuple[object, ...]]] = []
     if query.model is not None:
         filters.append(("model = ?", (query.model.value,)))
-    walk, column, values = "NOT INDEXED", "", ()  # type: tuple[str, str, tuple[object, ...]]
+    arms = [_Arm()]
+    by_target = target_ids is not None and query.intent_id is None and len(target_ids) <= _MOST_TARGETS
     if query.intent_id is not None:
-        walk, column, values = "INDEXED BY events_by_intent", "intent_id", (query.intent_id,)
-    elif target_ids is not None and len(target_ids) <= _MOST_ARMS:
-        walk, column, values = "INDEXED BY events_by_target", "target_id", target_ids
+        arms = [_Arm(walk, condition, (query.intent_id,)) for walk, condition in _BY_INTENT]
+    elif by_target and target_ids is not None:
+        arms = [_Arm(*_BY_TARGET, (number, track)) for number in target_ids for track in _TRACKS]
     elif kinds:
-        walk, column, values = "INDEXED BY events_by_kind", "kind", kinds
-    if target_ids is not None and column != "target_id":
+        arms = [_Arm("INDEXED BY events_by_kind", "kind = ?", (kind,)) for kind in kinds]
+    if target_ids is not None and not by_target:
         filters.append((f"+target_id IN ({_marks(target_ids)})", target_ids))
-    if kinds and column != "kind":
+    if kinds and arms[0].condition != "kind = ?":
         filters.append((f"+kind IN ({_marks(kinds)})", kinds))
-    conditions = ["position > ?", "position <= ?", *(sql for sql, _ in filters)]
-    if column:
-        conditions.append(f"{column} = ?")
-    arm = f"SELECT {_COLUMNS[shape]} FROM events {walk} WHERE {' AND '.join(conditions)}"  # noqa: S608 - our own words
+    filtered = " AND ".join(("position > ?", "position <= ?", *(sql for sql, _ in filters)))
     return Selection(
-        sql=" UNION ALL ".join([arm] * max(1, len(values))) + " ORDER BY position LIMIT ?",
+        sql=" UNION ALL ".join(_arm_sql(arm, filtered, shape) for arm in arms) + " ORDER BY position LIMIT ?",
         parameters=tuple(value for _, bound in filters for value in bound),
-        arm_values=values,
+        arms=tuple(arm.values for arm in arms),
     )
+
+
+def _arm_sql(arm: _Arm, filtered: str, shape: str) -> str:
+    found = f" AND {arm.condition}" if arm.condition else ""
+    return f"SELECT {_COLUMNS[shape]} FROM events {arm.walk} WHERE {filtered}{found}"  # noqa: S608 - our own words
 
 
 def _marks(values: tuple[object, ...]) -> str:

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pygit2
-from pygit2.enums import CredentialType
+from pygit2.enums import CredentialType, ObjectType
 from pygit2.remotes import TransferProgress
 
 from adapters.sources.git.faults import explain, is_foreign, missing_branch
@@ -21,6 +21,7 @@ from bridge.redaction import RepoUrl
 
 _CONNECT_TIMEOUT = 15_000  # milliseconds; libgit2 has none of its own and would wait for ever
 _ANSWER_TIMEOUT = 60_000  # milliseconds without a byte; a large host may compute that long before it sends a pack
+_CACHED_COMMITS = 64 * 1024 * 1024  # bytes; about 100,000 commits
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _FETCHED = "refs/deploybridge/fetched"
 _CURSOR = "refs/deploybridge/cursor"  # keeps the last tip that was read alive, whatever the branch became
@@ -34,9 +35,7 @@ def set_up_libgit2(credentials: Credentials, home: Path) -> None:
     pygit2.settings.server_connect_timeout = _CONNECT_TIMEOUT
     pygit2.settings.server_timeout = _ANSWER_TIMEOUT
     pygit2.settings.owner_validation = False
-    pygit2.settings.enable_caching(
-        False
-    )  # objects are read once, in order: libgit2's 256 MB cache only costs time here
+    set_up_caches()
     if credentials.ca_file is not None:
         try:
             pygit2.settings.set_ssl_cert_locations(str(credentials.ca_file), None)
@@ -46,6 +45,14 @@ def set_up_libgit2(credentials: Credentials, home: Path) -> None:
             ) from None
     if credentials.known_hosts is not None:
         _add_known_hosts(credentials.known_hosts, home)
+
+
+def set_up_caches() -> None:
+    """Commits are met twice, in the walk and when they are read; trees and files once, so that keeping them only costs time."""
+    pygit2.settings.cache_max_size(_CACHED_COMMITS)
+    pygit2.settings.cache_object_limit(ObjectType.COMMIT, 4096)
+    pygit2.settings.cache_object_limit(ObjectType.TREE, 0)
+    pygit2.settings.cache_object_limit(ObjectType.BLOB, 0)
 
 
 def _add_known_hosts(wanted: Path, home: Path) -> None:
@@ -69,7 +76,8 @@ class Mirror:
     def __init__(self, settings: GitSourceSettings, data_dir: Path, stop: threading.Event) -> None:
         self._settings = settings
         self._stop = stop
-        self._directory = data_dir / "mirrors" / _safe_name(settings.name)
+        self.data_dir = data_dir
+        self.directory = data_dir / "mirrors" / _safe_name(settings.name)
         self._repository: pygit2.Repository | None = None
         self._objects: Objects | None = None
         path = settings.url.local_path
@@ -98,11 +106,11 @@ class Mirror:
         """
         tip = self._remote_tip()
         try:
-            self._directory.parent.mkdir(parents=True, exist_ok=True)
+            self.directory.parent.mkdir(parents=True, exist_ok=True)
             if self._fetched() != tip:
                 self._fetch(tip)
         except OSError as error:
-            raise Unavailable(f"the mirror {self._directory} can't be written: {error.strerror or error}") from error
+            raise Unavailable(f"the mirror {self.directory} can't be written: {error.strerror or error}") from error
         return self._fetched() or tip
 
     def keep(self, tip: str) -> None:
@@ -112,12 +120,12 @@ class Mirror:
             if kept is None or str(kept.target) != tip:
                 self.repository.references.create(_CURSOR, tip, force=True)
         except (pygit2.GitError, OSError) as error:  # the disk's fault: what the reference names was just read
-            raise Unavailable(f"the mirror {self._directory} can't be written: {error}") from error
+            raise Unavailable(f"the mirror {self.directory} can't be written: {error}") from error
 
     def discard(self) -> None:
         """Delete the mirror, so that the next update makes another."""
         self.close()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def close(self) -> None:
         """Let go of every file."""
@@ -128,18 +136,18 @@ class Mirror:
         self._repository = self._objects = None
 
     def _open(self) -> pygit2.Repository:
-        for lock in [*self._directory.glob("*.lock"), *self._directory.glob("refs/**/*.lock")]:
+        for lock in [*self.directory.glob("*.lock"), *self.directory.glob("refs/**/*.lock")]:
             lock.unlink(missing_ok=True)  # left by a process that was killed: this one is the directory's only owner
-        if self._directory.exists():
+        if self.directory.exists():
             try:
-                return pygit2.Repository(str(self._directory))
+                return pygit2.Repository(str(self.directory))
             except (pygit2.GitError, KeyError):
-                shutil.rmtree(self._directory)
-        pygit2.init_repository(str(self._directory), bare=True)
-        if self.local is not None and self.local.path.exists() and not self.local.copy_objects(self._directory):
-            shutil.rmtree(self._directory)
-            pygit2.init_repository(str(self._directory), bare=True)
-        return pygit2.Repository(str(self._directory))
+                shutil.rmtree(self.directory)
+        pygit2.init_repository(str(self.directory), bare=True)
+        if self.local is not None and self.local.path.is_dir() and not self.local.copy_objects(self.directory):
+            shutil.rmtree(self.directory)
+            pygit2.init_repository(str(self.directory), bare=True)
+        return pygit2.Repository(str(self.directory))
 
     def _fetched(self) -> bytes | None:
         reference = self.repository.references.get(_FETCHED)
@@ -164,6 +172,12 @@ class Mirror:
     def _fetch(self, tip: bytes) -> None:
         """Fetch the branch. The tip was looked up before; a branch that moves meanwhile is read as far as it came."""
         repository = self.repository
+        if self.local is not None and (bundle := self.local.bundle()) is not None:
+            found = pygit2.Oid(raw=bundle.tip(self._settings.branch))
+            if found not in repository:
+                bundle.unpack(repository, self._stop)
+            repository.references.create(_FETCHED, found, force=True)
+            return
         if self.local is not None and pygit2.Oid(raw=tip) in repository and repository.references.get(_FETCHED) is None:
             repository.references.create(_FETCHED, pygit2.Oid(raw=tip), force=True)  # the copied objects hold it all
             return

@@ -71,6 +71,8 @@ class DeclaredState:
         """Take the staged files as one landing; the changes of declared artifacts, in order of targets."""
         self._order += 1
         staged, self._staged = self._staged, {}
+        if len(staged) == 1 and (bump := self._settle_bump(*next(iter(staged.items())))) is not None:
+            return [bump]
         before: dict[Target, Mapping[PlaceKey, Place]] = {}
         for path in staged:
             self._take_out(path, before)
@@ -78,6 +80,25 @@ class DeclaredState:
             self._put_in(path, declarations, before)
         changes = (self._change_of(target, before[target]) for target in sorted(before))
         return [change for change in changes if change is not None]
+
+    def _settle_bump(self, path: str, declarations: tuple[Declaration, ...]) -> Change | None:
+        """The usual landing: the only place of a target got another value. None: it is not that, and nothing was done."""
+        before = self._files.get(path, ())
+        if len(declarations) != 1 or len(before) != 1:
+            return None
+        (old,), (new,) = before, declarations
+        target = new.target
+        places = self._places.get(target, {})
+        if old.target != target or old.pointer != new.pointer or len(places) != 1:
+            return None
+        previous, artifacts = self.declared.get(target, ()), (new.image,)
+        key, place = next(iter(places.items()))
+        if key[0] != path or not previous or meaning(artifacts) == meaning(previous):
+            return None
+        places[key] = Place(key, new.image, self._order, place.rank)
+        self._files[path] = declarations
+        self.declared[target] = artifacts
+        return Change(target, artifacts, previous, path)
 
     def conflicts(self) -> list[tuple[str, str, int, int]]:
         """The places that disagree and when each changed: what a tree alone doesn't tell."""

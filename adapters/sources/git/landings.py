@@ -9,6 +9,7 @@ from datetime import datetime
 import pygit2
 from pygit2.enums import SortMode
 
+from adapters.sources.git.git_log import LoggedCommit
 from adapters.sources.git.objects import Commit, ObjectMissing, Objects
 
 _LONGEST_SEARCH = 1000  # commits of a merged branch that are searched for the one that wrote a line
@@ -75,7 +76,7 @@ class Authors:
         self._repository = repository
         self._objects = objects
 
-    def author_of(self, landing: Commit, path: str) -> str | None:
+    def author_of(self, landing: Commit | LoggedCommit, path: str) -> str | None:
         """The author's name; the merge's own where no merged commit touched the path (its conflict was resolved there)."""
         if len(landing.parents) < 2:  # noqa: PLR2004 - not a merge
             return landing.author
@@ -85,7 +86,7 @@ class Authors:
             return landing.author
         return (writer or landing).author
 
-    def _tip_of_branch(self, landing: Commit, path: str) -> Commit | None:
+    def _tip_of_branch(self, landing: Commit | LoggedCommit, path: str) -> Commit | None:
         """Most bumps are merged from a branch whose last commit wrote them; no walk is needed to see that."""
         if len(landing.parents) > 2:  # noqa: PLR2004 - an octopus has several tips
             return None
@@ -96,7 +97,7 @@ class Authors:
             return tip
         return tip if self._touched(tip, path) else None
 
-    def _search(self, landing: Commit, path: str) -> Commit | None:
+    def _search(self, landing: Commit | LoggedCommit, path: str) -> Commit | None:
         walker = self._repository.walk(None, SortMode.TOPOLOGICAL | SortMode.TIME)
         for parent in landing.parents[1:]:
             walker.push(pygit2.Oid(raw=parent))

@@ -1,4 +1,4 @@
-"""A repository on this machine: its directories, the tip of a branch, a quick first copy of its objects, and watching it."""
+"""A repository or bundle on this machine: the tip of a branch, a quick first copy of its objects, and watching it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pygit2
 import watchfiles
 from pygit2.enums import RepositoryOpenFlag
 
+from adapters.sources.git.bundles import Bundle, read_bundle
 from adapters.sources.git.faults import missing_branch
 from bridge.errors import Stalled
 from bridge.redaction import RepoUrl
@@ -26,15 +27,27 @@ class LocalRepository:
         self._url = url
         self._branch = branch
 
+    def bundle(self) -> Bundle | None:
+        """The bundle that the path names; None while it names a directory or nothing.
+
+        Raises:
+            Stalled: a bundle that can't be read.
+        """
+        return read_bundle(self.path, self._url) if self.path.is_file() else None
+
     def tip(self) -> bytes:
         """The branch's newest commit.
 
         Raises:
             Stalled: no repository, no commit, or no such branch.
         """
+        if (bundle := self.bundle()) is not None:
+            return bundle.tip(self._branch)
         try:
             repository = pygit2.Repository(str(self.path), RepositoryOpenFlag.NO_SEARCH)
         except (pygit2.GitError, KeyError, OSError):
+            if self.path.is_file():
+                raise Stalled(f"the file {self.path} is no Git bundle: correct `url`") from None
             what = "is no Git repository" if self.path.exists() else "is not there"
             raise Stalled(f"the directory {self.path} {what}: correct `url`, or mount or clone it there") from None
         try:
@@ -83,6 +96,8 @@ class LocalRepository:
 
     def ref_directories(self) -> list[Path]:
         """Where Git writes when the branch moves; empty while there is no repository."""
+        if self.path.is_file():
+            return [self.path.parent]  # a new bundle is usually moved over the old one
         try:
             common = self._common_directory()
         except OSError:

@@ -5,19 +5,17 @@ Only changed sub-trees that may hold declarations are opened; libgit2's own diff
 
 from __future__ import annotations
 
-import re
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 import pygit2
 
 from adapters.sources.git.trees import EMPTY, TREE, Directory, Entry
 from bridge.errors import Stalled
 
-_ENCODING = re.compile(rb"^encoding (.+)$", re.MULTILINE)
-_LAST_SECOND = 253402300799  # 9999-12-31T23:59:59Z
+LAST_SECOND = 253402300799  # 9999-12-31T23:59:59Z
 _LONGEST_NAME = 200  # characters of an author's name that are kept
 _DEEPEST = 64  # directories; deeper ones hold no declarations
 _MOST_ENTRIES = 1_000_000  # tree entries opened for one landing: a tree bomb has 10^10
@@ -29,23 +27,29 @@ class ObjectMissing(Exception):  # noqa: N818 - it is caught and told in words
     """An object that another one names is not in the mirror."""
 
 
-class Commit(NamedTuple):
+class Commit:
     """What is used of a commit. Ids are 20 raw bytes."""
 
-    tree: bytes
-    parents: tuple[bytes, ...]
-    seconds: int  # the committer's, since 1970
-    header: bytes
+    __slots__ = ("_commit", "tree")
+
+    def __init__(self, commit: pygit2.Commit) -> None:
+        self._commit = commit
+        self.tree = commit.tree_id.raw
+
+    @property
+    def parents(self) -> tuple[bytes, ...]:
+        """The ids of its parents, the first one first."""
+        return tuple(parent.raw for parent in self._commit.parent_ids)
 
     @property
     def committed_at(self) -> datetime:
         """The committer's time; one outside the years 1970 to 9999 is moved to the nearest inside."""
-        return datetime.fromtimestamp(min(max(self.seconds, 0), _LAST_SECOND), UTC)
+        return datetime.fromtimestamp(min(max(self._commit.commit_time, 0), LAST_SECOND), UTC)
 
     @property
     def author(self) -> str | None:
         """The author's name as one printable line."""
-        return _author(self.header)
+        return printable(self._commit.author.raw_name, self._commit.message_encoding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +70,14 @@ class Objects:
     """Reads one repository; used by one thread."""
 
     def __init__(self, repository: pygit2.Repository) -> None:
+        self._repository: pygit2.Repository | None = repository
         self._odb: pygit2.Odb | None = repository.odb
-        self._trees: dict[bytes, Directory] = {}
+        self._trees: OrderedDict[bytes, Directory] = OrderedDict()
         self._cached = 0
 
     def release(self) -> None:
         """Let go of the packs. libgit2 shares open packs by path, so a mirror made anew would get the damaged ones."""
-        self._odb = None
+        self._repository = self._odb = None
 
     def read(self, oid: bytes) -> bytes:
         """The content of an object.
@@ -99,19 +104,20 @@ class Objects:
             raise ObjectMissing(oid.hex()) from None
 
     def commit(self, oid: bytes) -> Commit:
-        """Read one commit."""
-        data = self.read(oid)
-        header = data[: data.find(b"\n\n")]
-        parents = []
-        at = 46  # after b"tree ", 40 hex digits and the end of the line
-        while header.startswith(b"parent ", at):
-            parents.append(bytes.fromhex(header[at + 7 : at + 47].decode("ascii")))
-            at += 48
-        committer = header.find(b"\ncommitter ", at)
-        end = header.find(b"\n", committer + 1)
-        words = header[committer : end if end >= 0 else None].rsplit(b" ", 2)
-        seconds = int(words[1]) if len(words) == 3 and words[1].lstrip(b"-").isdigit() else 0  # noqa: PLR2004 - text, time, zone
-        return Commit(bytes.fromhex(header[5:45].decode("ascii")), tuple(parents), seconds, header)
+        """Read one commit.
+
+        Raises:
+            ObjectMissing: it is not here.
+        """
+        try:
+            assert self._repository is not None, "released"
+            return Commit(self._repository[pygit2.Oid(raw=oid)].peel(pygit2.Commit))
+        except KeyError:
+            raise ObjectMissing(oid.hex()) from None
+
+    def names_parents(self, oid: bytes) -> bool:
+        """Whether the commit as it was written has parents; a shallow repository cuts them off."""
+        return b"\nparent " in self.read(oid).partition(b"\n\n")[0]
 
     def tree(self, oid: bytes, before: Directory | None = None) -> Directory:
         """A directory; ``before`` is the version that it probably differs little from."""
@@ -125,7 +131,7 @@ class Objects:
         self._trees[oid] = directory
         self._cached += len(raw)
         while self._cached > _CACHED_BYTES and len(self._trees) > 1:
-            self._cached -= len(self._trees.pop(next(iter(self._trees))).raw)
+            self._cached -= len(self._trees.popitem(last=False)[1].raw)
         return directory
 
     def entry_at(self, tree: bytes, path: str) -> Entry | None:
@@ -146,6 +152,8 @@ class Objects:
         matches: Callable[[str], bool],
     ) -> list[FileChange]:
         """The files that match and differ between two trees (None: an empty one), in order of their paths."""
+        if before and after and (sole := self._sole_change(before, after, may_contain, matches)) is not None:
+            return sole
         found: dict[str, FileChange] = {}
         budget = _MOST_ENTRIES
         pending = [("", before, after, 0)]
@@ -168,17 +176,33 @@ class Objects:
                 raise Stalled(msg)
         return [found[path] for path in sorted(found)]
 
+    def _sole_change(
+        self, before: bytes, after: bytes, may_contain: Callable[[str], bool], matches: Callable[[str], bool]
+    ) -> list[FileChange] | None:
+        """The usual landing: one file changed, at the end of one path of directories. None: it is not like that."""
+        above = ""
+        for _ in range(_DEEPEST):
+            here = self.tree(before)
+            difference = here.sole_difference(self.tree(after, here))
+            if difference is None:
+                return None
+            name, mode, before, after = difference
+            path = above + name.decode("utf-8", "backslashreplace")
+            if mode != TREE:
+                return [FileChange(path, mode, after)] if matches(path) else []
+            if not may_contain(path):
+                return []
+            above = path + "/"
+        return []
 
-def _author(header: bytes) -> str | None:
-    start = header.find(b"\nauthor ") + len(b"\nauthor ")
-    line = header[start : header.find(b"\n", start)]
-    raw = line[: line.rfind(b"<")].strip() if b"<" in line else line
+
+def printable(raw: bytes, encoding: str | None) -> str | None:
+    """A name as one line of printable characters: UTF-8, else as ``encoding`` says, else Latin-1; None: nothing is left."""
     try:
         name = raw.decode("utf-8")
     except UnicodeDecodeError:
-        encoding = _ENCODING.search(header)
         try:
-            name = raw.decode(encoding[1].decode("ascii", "replace") if encoding else "latin-1", "replace")
+            name = raw.decode(encoding or "latin-1", "replace")
         except LookupError:
             name = raw.decode("latin-1")
     if not name.isprintable():

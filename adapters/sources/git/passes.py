@@ -6,33 +6,48 @@ only if its last cursor is the one given. Runs on the source's own thread.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 import pygit2
 
+from adapters.sources.git import git_log
+from adapters.sources.git.apart import WORTH_IT, Errand, read_apart
 from adapters.sources.git.batches import Gathering
-from adapters.sources.git.client import Mirror
+from adapters.sources.git.client import Mirror, set_up_caches
 from adapters.sources.git.cursor import Cursor, parse_cursor
 from adapters.sources.git.declared import meaning
 from adapters.sources.git.facts import FactWriter
+from adapters.sources.git.git_log import LoggedCommit
 from adapters.sources.git.landings import Authors, first_since, read_line
 from adapters.sources.git.objects import Commit, ObjectMissing
+from adapters.sources.git.reading import FileRead, FileReader, Rules
 from adapters.sources.git.rewritten import Rewriting
 from adapters.sources.git.settings import GitSourceSettings, Since
-from adapters.sources.git.tracked import Effect, Rules, TrackedFiles
+from adapters.sources.git.tracked import Effect, TrackedFiles
 from bridge.domain.facts import Fact
 from bridge.errors import Unavailable
 from bridge.ports import SourceBatch, Standing
 
-_DAMAGE = (pygit2.GitError, KeyError, ObjectMissing, OSError)
+DAMAGE = (pygit2.GitError, KeyError, ObjectMissing, OSError)
+
+
+def read_errand(errand: Errand) -> Iterator[SourceBatch]:
+    """Read a long history in a process of its own."""
+    set_up_caches()
+    mirror = Mirror(errand.settings, errand.data_dir, threading.Event())
+    return Reader(errand.settings, mirror, long=1).read_history(errand)
 
 
 class Reader:
     """Reads passes, one at a time."""
 
-    def __init__(self, settings: GitSourceSettings, mirror: Mirror) -> None:
+    def __init__(self, settings: GitSourceSettings, mirror: Mirror, *, long: int = WORTH_IT) -> None:
+        """Read a line of ``long`` landings or more by other means: a process of its own at first contact, ``git log``."""
         self._settings = settings
+        self._long = long
         self._mirror = mirror
         self._rules = Rules(settings.rules)
         self._write = FactWriter(settings.name)
@@ -52,7 +67,7 @@ class Reader:
                 for batch in self._pass(cursor, standing):
                     told = True
                     yield batch
-            except _DAMAGE as error:
+            except DAMAGE as error:
                 damage = f"{type(error).__name__}: {error}"
             else:
                 self._cloned_again = False
@@ -103,15 +118,22 @@ class Reader:
             backfill_until=tip.hex(),
             unverified=unverified,
         )
-        landings, opening = self._asked_for(tip)
-        files = TrackedFiles(self._mirror.objects, self._rules)
-        gathering = Gathering()
+        errand = Errand(self._settings, self._mirror.data_dir, cursor, *self._asked_for(tip))
+        yield from read_apart(errand) if len(errand.landings) >= self._long else self.read_history(errand)
+
+    def read_history(self, errand: Errand) -> Iterator[SourceBatch]:
+        """Read what is asked for at first contact, in this process."""
+        cursor, opening = errand.cursor, errand.opening
+        files, gathering = self._new_files(), Gathering()
         if opening is not None:
             commit = self._mirror.objects.commit(opening)
             facts = self._facts_of(files.advance(commit.tree), commit, opening, details={"opening": True})
             gathering.add(facts, landings=1)
             cursor = replace(cursor, tip=opening.hex())
-        yield from self._follow(files, landings, cursor, gathering)
+        yield from self._follow(files, errand.landings, cursor, gathering)
+
+    def _new_files(self) -> TrackedFiles:
+        return TrackedFiles(FileReader(self._mirror.objects, self._rules), self._rules)
 
     def _asked_for(self, tip: bytes) -> tuple[Sequence[bytes], bytes | None]:
         """The landings to read at first contact, and the one whose state is declared before them."""
@@ -136,7 +158,7 @@ class Reader:
         yield from self._follow(files, landings, cursor, gathering)
 
     def _restore(self, cursor: Cursor) -> TrackedFiles:
-        files = TrackedFiles(self._mirror.objects, self._rules)
+        files = self._new_files()
         tree = self._mirror.objects.commit(bytes.fromhex(cursor.tip)).tree
         files.restore(tree, last_good=cursor.last_good, conflicts=cursor.conflicts)
         return files
@@ -157,36 +179,52 @@ class Reader:
     def _follow(
         self, files: TrackedFiles, landings: Sequence[bytes], cursor: Cursor, gathering: Gathering
     ) -> Iterator[SourceBatch]:
+        self._forget()  # until the pass is through: a pass that is broken off leaves no state behind
         objects = self._mirror.objects
-        for index, oid in enumerate(landings):
-            commit = objects.commit(oid)
-            cut_off = index == 0 and bool(commit.parents) and files.at_start
-            effect = files.advance(commit.tree)
-            facts: Sequence[Fact] = ()
-            if effect.changes or effect.lost or effect.returned:
-                details: dict[str, object] | None = {"shallow": True} if cut_off else None
-                backfilled = cursor.backfill_until is not None
-                facts = self._facts_of(effect, commit, oid, details=details, backfilled=backfilled)
-            gathering.add(facts, landings=1)
-            if cursor.backfill_until == oid.hex():
-                cursor = replace(cursor, backfill_until=None)
-            if gathering.is_full and index + 1 < len(landings):
-                cursor = replace(files.remembered(cursor), tip=oid.hex())
-                yield self._hand_over(gathering, files, cursor)
+        cut_off = bool(landings) and files.tree is None and objects.names_parents(landings[0])
+        with closing(self._read(files, landings)) as reads:
+            for index, (oid, (commit, read)) in enumerate(zip(landings, reads, strict=True)):
+                effect = files.take(read)
+                facts: Sequence[Fact] = ()
+                if effect.changes or effect.lost or effect.returned:
+                    details: dict[str, object] | None = {"shallow": True} if cut_off and index == 0 else None
+                    backfilled = cursor.backfill_until is not None
+                    facts = self._facts_of(effect, commit, oid, details=details, backfilled=backfilled)
+                gathering.add(facts, landings=1)
+                if cursor.backfill_until == oid.hex():
+                    cursor = replace(cursor, backfill_until=None)
+                if gathering.is_full and index + 1 < len(landings):
+                    cursor = replace(files.remembered(cursor), tip=oid.hex())
+                    yield gathering.hand_over(cursor.to_text(), revision=cursor.tip)
+        if landings:
+            files.tree = objects.commit(landings[-1]).tree
         tip = landings[-1].hex() if landings else cursor.tip
         cursor = replace(files.remembered(cursor), tip=tip, backfill_until=None)
-        yield self._hand_over(gathering, files, cursor, caught_up=True)
+        yield self._hand_over(gathering, files, cursor)
 
-    def _hand_over(
-        self, gathering: Gathering, files: TrackedFiles, cursor: Cursor, *, caught_up: bool = False
-    ) -> SourceBatch:
+    def _read(
+        self, files: TrackedFiles, landings: Sequence[bytes]
+    ) -> Generator[tuple[Commit | LoggedCommit, Sequence[FileRead]]]:
+        """Each landing with what it changed of the tracked files."""
+        if len(landings) >= self._long and git_log.is_installed():
+            for logged, changed in git_log.read_log(self._mirror.directory, landings):
+                yield logged, files.reader.tracked(changed)
+            return
+        before = files.tree
+        for oid in landings:
+            commit = self._mirror.objects.commit(oid)
+            yield commit, files.reader.changes(before, commit.tree)
+            before = commit.tree
+
+    def _hand_over(self, gathering: Gathering, files: TrackedFiles, cursor: Cursor) -> SourceBatch:
+        """The last batch of a pass; the next pass may go on from the files' state."""
         self._files, self._files_are_at = files, cursor.to_text()
-        return gathering.hand_over(self._files_are_at, revision=cursor.tip, caught_up=caught_up)
+        return gathering.hand_over(self._files_are_at, revision=cursor.tip, caught_up=True)
 
     def _facts_of(
         self,
         effect: Effect,
-        commit: Commit,
+        commit: Commit | LoggedCommit,
         oid: bytes,
         *,
         details: dict[str, object] | None = None,
@@ -230,7 +268,7 @@ class Reader:
             backfill_until=None,
             unverified=False,
         )
-        yield self._hand_over(gathering, rewriting.files, done, caught_up=True)
+        yield self._hand_over(gathering, rewriting.files, done)
 
     def _forget(self) -> None:
         self._files, self._files_are_at = None, None

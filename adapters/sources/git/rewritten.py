@@ -17,7 +17,8 @@ from adapters.sources.git.declared import Artifacts, Change, meaning
 from adapters.sources.git.facts import FactWriter
 from adapters.sources.git.landings import Authors, Line, read_line
 from adapters.sources.git.objects import Commit
-from adapters.sources.git.tracked import Rules, TrackedFiles
+from adapters.sources.git.reading import FileReader, Rules
+from adapters.sources.git.tracked import TrackedFiles
 from bridge.domain.facts import Fact, SourceLost, SourceReturned
 from bridge.domain.names import Model, SourceRef, Target
 from bridge.ports import Standing
@@ -61,7 +62,7 @@ class Rewriting:
         self._tip = tip
         self._tolerant = tolerant
         self._authors = Authors(mirror.repository, mirror.objects)
-        self.files = TrackedFiles(mirror.objects, rules)
+        self.files = TrackedFiles(FileReader(mirror.objects, rules), rules)
 
     def read(self, standing: Standing, *, whole_history: bool) -> Iterator[tuple[Sequence[Fact], int]]:
         """Facts in order, and how many landings each lot was read from."""
@@ -170,7 +171,7 @@ class Rewriting:
         )
 
     def _at(self, fork: bytes | None) -> TrackedFiles:
-        files = TrackedFiles(self._mirror.objects, self._rules)
+        files = TrackedFiles(self.files.reader, self._rules)
         if fork is not None:
             files.restore(self._commit(fork).tree, last_good={}, conflicts=())
         return files

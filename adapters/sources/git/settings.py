@@ -78,7 +78,9 @@ class GitSourceSettings(SettingsModel):
     name: str = Field(
         min_length=1, max_length=100, description="the source's name in the log; keep it, the cursor hangs on it"
     )
-    url: RepoUrl = Field(description="https, ssh, user@host:path, file:// or a path relative to this file")
+    url: RepoUrl = Field(
+        description="https, ssh, user@host:path, file:// or a path relative to this file; a path may name a Git bundle"
+    )
     branch: str = Field(default="main", description="the branch whose first-parent line is read")
     poll_interval: Duration = Field(
         default=timedelta(seconds=30),

@@ -1,31 +1,15 @@
-"""The tracked files at one landing after another: what changed is read, what can't be read keeps its last good declarations."""
+"""The tracked files at one landing after another: what can't be read keeps its last good declarations."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from adapters.sources.git.cursor import Cursor
 from adapters.sources.git.declared import Change, DeclaredState
-from adapters.sources.git.objects import FileChange, ObjectMissing, Objects
+from adapters.sources.git.reading import FileRead, FileReader, Rules
 from bridge.domain.names import Target
-from bridge.formats.declarations.declaration import Declaration, Unreadable
-from bridge.formats.declarations.rules import RuleSet, RuleSettings
-
-_LARGEST_FILE = 5_000_000  # bytes; a declaration of that size is none
-_REMEMBERED = 4096  # parsed files; reverts, rebuilds and copies find theirs again
-
-
-class Rules:
-    """The rules as the tree walk needs them, with what they found remembered."""
-
-    def __init__(self, settings: Sequence[RuleSettings]) -> None:
-        self.set = RuleSet(settings)
-        singles = [RuleSet([one]) for one in settings]
-        self.rule_of = lru_cache(maxsize=_REMEMBERED)(
-            lambda path: next((index for index, single in enumerate(singles) if single.matches(path)), len(singles))
-        )
+from bridge.formats.declarations.declaration import Declaration
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,43 +28,42 @@ class _Notes:
 
 
 class TrackedFiles:
-    """Walks from tree to tree. One instance belongs to one line of landings."""
+    """Goes from tree to tree. One instance belongs to one line of landings."""
 
-    def __init__(self, objects: Objects, rules: Rules) -> None:
+    def __init__(self, reader: FileReader, rules: Rules) -> None:
         self.state = DeclaredState(rules.rule_of)
         self.last_good: dict[str, str | None] = {}  # of each file that can't be read: the blob that could
-        self._objects = objects
-        self._rules = rules.set
-        self._tree: bytes | None = None
+        self.tree: bytes | None = None  # where it stands; None: no landing was read yet
+        self.reader = reader
         self._blobs: dict[str, str] = {}  # of each file that declares something: its blob
         self._reasons: dict[str, str] = {}
-        self._parse = lru_cache(maxsize=_REMEMBERED)(self._read)
 
     def restore(
         self, tree: bytes, *, last_good: Mapping[str, str | None], conflicts: Iterable[tuple[str, str, int, int]]
     ) -> None:
         """Take up where a cursor stands."""
-        for change in self._changes(tree):
-            self._take(change, _Notes())
+        for read in self.reader.changes(self.tree, tree):
+            self._take(read, _Notes())
+        self.tree = tree
         for path, blob in last_good.items():
             self.last_good[path] = blob
             if blob is not None:
-                self._put(path, blob, self._reread(path, blob))
+                # It was readable once; a repository cloned again may have lost it, and then there is nothing to tell.
+                self._put(path, blob, self.reader.read(path, bytes.fromhex(blob)).declarations)
         self.state.restore(conflicts)
-
-    @property
-    def at_start(self) -> bool:
-        """Whether no landing was read yet."""
-        return self._tree is None
 
     def advance(self, tree: bytes) -> Effect:
         """Go on to the tree of the next landing."""
-        changes = self._changes(tree)
-        if not changes:
+        before, self.tree = self.tree, tree
+        return self.take(self.reader.changes(before, tree))
+
+    def take(self, reads: Sequence[FileRead]) -> Effect:
+        """Go on by what the next landing changed; whoever read it sets ``tree``."""
+        if not reads:
             return Effect(())
         notes = _Notes()
-        for change in changes:
-            self._take(change, notes)
+        for read in reads:
+            self._take(read, notes)
         return Effect(self.state.settle(), notes.lost, notes.returned)
 
     def remembered(self, cursor: Cursor) -> Cursor:
@@ -104,38 +87,22 @@ class TrackedFiles:
         """The reason why a file of ``last_good`` can't be read."""
         return self._reasons.get(path, "it can't be read")
 
-    def _changes(self, tree: bytes) -> list[FileChange]:
-        before, self._tree = self._tree, tree
-        if before == tree:
-            return []
-        return self._objects.changes(before, tree, may_contain=self._rules.may_contain, matches=self._rules.matches)
-
-    def _take(self, change: FileChange, notes: _Notes) -> None:
-        path, blob = change.path, change.after
-        if blob is None:
+    def _take(self, read: FileRead, notes: _Notes) -> None:
+        path = read.path
+        if read.unreadable is None:
             self._readable(path, notes)
-            self._put(path, None, ())
-            return
-        try:
-            if not change.is_regular:
-                if path not in self._blobs:
-                    return
-                kind = "a submodule" if change.mode == b"160000" else "a symbolic link, which is not followed"
-                raise Unreadable(f"the file became {kind}")  # noqa: TRY301 - one way of keeping the last good value
-            declarations = self._parse(path, blob)
-        except Unreadable as error:
-            self._reasons[path] = str(error)
+            self._put(path, read.blob, read.declarations)
+        elif not read.special or path in self._blobs:
+            self._reasons[path] = read.unreadable
             if path not in self.last_good:
                 self.last_good[path] = self._blobs.get(path)
-                notes.lost.append((path, self.targets_of(path), str(error)))
-            return
-        self._readable(path, notes)
-        self._put(path, blob.hex(), declarations)
+                notes.lost.append((path, self.targets_of(path), read.unreadable))
 
     def _readable(self, path: str, notes: _Notes) -> None:
         if path in self.last_good:
             notes.returned.append((path, self.targets_of(path)))
-            del self.last_good[path], self._reasons[path]
+            del self.last_good[path]
+            self._reasons.pop(path, None)
 
     def _put(self, path: str, blob: str | None, declarations: tuple[Declaration, ...]) -> None:
         if declarations and blob is not None:
@@ -143,21 +110,3 @@ class TrackedFiles:
         else:
             self._blobs.pop(path, None)
         self.state.put(path, declarations)
-
-    def _read(self, path: str, blob: bytes) -> tuple[Declaration, ...]:
-        try:
-            size = self._objects.size(blob)
-            if size > _LARGEST_FILE:
-                raise Unreadable(f"{size} bytes are too many: at most {_LARGEST_FILE}")
-            data = self._objects.read(blob)
-        except ObjectMissing:
-            raise Unreadable("the file's content is missing from the repository") from None
-        return self._rules.read(path, data)
-
-    def _reread(self, path: str, blob: str) -> tuple[Declaration, ...]:
-        try:
-            return self._parse(path, bytes.fromhex(blob))
-        except (
-            Unreadable
-        ):  # it was readable once: a re-cloned repository may have lost it, and there is nothing to tell
-            return ()

@@ -43,10 +43,11 @@ class _Layout:
 class Directory:
     """One version of a directory."""
 
-    __slots__ = ("_apart", "_layout", "raw")
+    __slots__ = ("_apart", "_layout", "_number", "raw")
 
     def __init__(self, raw: bytes, layout: _Layout | None = None, apart: tuple[bytes, int] | None = None) -> None:
         self.raw = raw
+        self._number = int.from_bytes(raw, "big")  # compared as a whole, which is far quicker than byte by byte
         self._layout = layout or _Layout(raw)
         self._apart = apart  # the version that it was compared with, and the slot in which they differ
 
@@ -60,14 +61,20 @@ class Directory:
 
     def successor(self, raw: bytes) -> Directory:
         """Another version of this directory; cheap if it only differs in one id."""
-        slot = self._one_id_apart(raw)
-        return Directory(raw) if slot is None else Directory(raw, self._layout, (self.raw, slot))
+        if len(raw) != len(self.raw):
+            return Directory(raw)
+        other = Directory(raw, self._layout)
+        slot = self._one_id_apart(other)
+        if slot is None:
+            return Directory(raw)
+        other._apart = (self.raw, slot)
+        return other
 
     def differences(self, other: Directory) -> Iterator[tuple[bytes, Entry | None, Entry | None]]:
         """Each name that stands for something else in ``other``, with what it stands for here and there."""
         if other._layout is self._layout:  # a sibling
             known = other._apart
-            slot = known[1] if known and known[0] is self.raw else self._one_id_apart(other.raw)
+            slot = known[1] if known and known[0] is self.raw else self._one_id_apart(other)
             if slot is not None:
                 yield self._layout.names[slot], self._at(slot), other._at(slot)
                 return
@@ -76,6 +83,18 @@ class Directory:
             if here.get(name) != there.get(name):
                 yield name, here.get(name), there.get(name)
 
+    def sole_difference(self, other: Directory) -> tuple[bytes, bytes, bytes, bytes] | None:
+        """Name, mode and the ids here and in ``other`` of the one entry whose id differs; None: it is not just that."""
+        if other._layout is not self._layout:
+            return None
+        known = other._apart
+        slot = known[1] if known and known[0] is self.raw else self._one_id_apart(other)
+        if slot is None:
+            return None
+        layout, start = self._layout, self._layout.starts[slot]
+        end = start + _ID
+        return layout.names[slot], layout.modes[slot], self.raw[start:end], other.raw[start:end]
+
     def _at(self, slot: int) -> Entry:
         start = self._layout.starts[slot]
         return Entry(self._layout.modes[slot], self.raw[start : start + _ID])
@@ -83,14 +102,12 @@ class Directory:
     def _entries(self) -> dict[bytes, Entry]:
         return {name: self._at(slot) for slot, name in enumerate(self._layout.names)}
 
-    def _one_id_apart(self, raw: bytes) -> int | None:
-        """The slot whose id is all that differs; None: more differs, or nothing."""
-        size = len(raw)
-        if size != len(self.raw):
-            return None
-        difference = int.from_bytes(self.raw, "big") ^ int.from_bytes(raw, "big")
+    def _one_id_apart(self, other: Directory) -> int | None:
+        """The slot whose id is all that differs from a directory of the same size; None: more differs, or nothing."""
+        difference = self._number ^ other._number
         if not difference:
             return None
+        size = len(self.raw)
         first = size - (difference.bit_length() + 7) // 8
         last = size - 1 - ((difference & -difference).bit_length() - 1) // 8
         starts = self._layout.starts

@@ -79,6 +79,8 @@ class _Rule:
         self._environment = as_name_settings(settings.environment)
         self._service = as_name_settings(settings.service)
         self._strict = self._format.strict
+        self._named: dict[str, Target | None] = {}
+        self._repositories: dict[tuple[str, Target], str | None] = {}
 
     def match(self, path: str) -> Mapping[str, str] | None:
         """What the first pattern that matches captures; None where none does."""
@@ -102,11 +104,21 @@ class _Rule:
             target = self._target(path, captures, found)
             if target is None or not self._keeps(target.service):
                 continue
-            image = self._image(captures, target, found)
+            image = self._image(path, captures, target, found)
             if image is not None and self._keeps_image(image):
                 yield Declaration(target, image, found.pointer)
 
     def _target(self, path: str, captures: Mapping[str, str], found: Found) -> Target | None:
+        """The target's name; remembered where the path alone decides it, for a long history asks again and again."""
+        if found.service is not None or found.namespace is not None or found.labels:
+            return self._name(path, captures, found)
+        if path not in self._named:
+            if len(self._named) >= _REMEMBERED_PATHS:
+                self._named.clear()
+            self._named[path] = self._name(path, captures, found)
+        return self._named[path]
+
+    def _name(self, path: str, captures: Mapping[str, str], found: Found) -> Target | None:
         own = captures.get("service") if not self._settings.tags else None
         own = own or found.service or (_name_from_path(path, captures) if self._format.named_after_path else None)
         service = self._service.name_of(own, captures, path, found)
@@ -120,15 +132,23 @@ class _Rule:
                 raise Unreadable(f"at {found.pointer}: {error}") from None
             return None
 
-    def _image(self, captures: Mapping[str, str], target: Target, found: Found) -> ImageRef | None:
+    def _image(self, path: str, captures: Mapping[str, str], target: Target, found: Found) -> ImageRef | None:
         try:
-            return make_image(found.repository or self._repository(captures, target), found.tag, found.digest)
+            return make_image(found.repository or self._repository(path, captures, target), found.tag, found.digest)
         except ValueError:
             if self._strict:
                 raise Unreadable(f"at {found.pointer}: {_why_no_image(found)}") from None
             return None
 
-    def _repository(self, captures: Mapping[str, str], target: Target) -> str | None:
+    def _repository(self, path: str, captures: Mapping[str, str], target: Target) -> str | None:
+        """What the rule says the repository is; remembered like the target's name."""
+        if (path, target) not in self._repositories:
+            if len(self._repositories) >= _REMEMBERED_PATHS:
+                self._repositories.clear()
+            self._repositories[path, target] = self._fill_repository(captures, target)
+        return self._repositories[path, target]
+
+    def _fill_repository(self, captures: Mapping[str, str], target: Target) -> str | None:
         repository = self._settings.repository
         if isinstance(repository, dict):
             repository = next((text for glob, text in repository.items() if fnmatchcase(target.service, glob)), None)
@@ -138,6 +158,8 @@ class _Rule:
 
     def _keeps(self, service: str) -> bool:
         only, left_out = self._settings.only, self._settings.except_
+        if not only and not left_out:
+            return True
         return (not only or _any_matches(service, only)) and not _any_matches(service, left_out)
 
     def _keeps_image(self, image: ImageRef) -> bool:

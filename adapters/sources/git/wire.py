@@ -1,0 +1,37 @@
+"""Batches as bytes, between the process that reads a long history and the one that records it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bridge.domain.facts import Fact, IntentDeclared, IntentWithdrawn, SourceLost, SourceReturned
+from bridge.ports import SourceBatch
+
+_KINDS: tuple[type[Fact], ...] = (IntentDeclared, IntentWithdrawn, SourceLost, SourceReturned)
+_NUMBERS = {kind: number for number, kind in enumerate(_KINDS)}
+_DECODERS = tuple(msgspec.msgpack.Decoder(kind) for kind in _KINDS)
+
+
+class _Frame(msgspec.Struct, array_like=True):
+    facts: list[tuple[int, msgspec.Raw]]
+    cursor: str
+    landings: int
+    caught_up: bool
+    revision: str | None
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Frame).decode
+
+
+def encode_batch(batch: SourceBatch) -> bytes:
+    """One batch of a first contact; ``decode_batch`` gives it back as it was."""
+    facts = [(_NUMBERS[type(fact)], fact) for fact in batch.facts]
+    return _encode((facts, batch.cursor, batch.landings, batch.caught_up, batch.revision))
+
+
+def decode_batch(data: bytes) -> SourceBatch:
+    """Read what ``encode_batch`` wrote."""
+    frame = _decode(data)
+    facts: list[Fact] = [_DECODERS[number].decode(raw) for number, raw in frame.facts]
+    return SourceBatch(facts, frame.cursor, frame.landings, frame.caught_up, frame.revision)
