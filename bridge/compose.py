@@ -1,7 +1,7 @@
 """THE composition room: settings in, open adapters and running tasks out. The only importer of ``adapters``.
 
-``open_bridge`` is the whole daemon as a context manager, so that tests and several bridges in one process use the same door
-as ``serve``. Parts close in the order in which data flows: API, sources, inbox, recorder, log.
+Here is the writing half that every verb shares, and the verbs that need no daemon; ``bridge/daemon.py`` puts the API and the
+sources around it.
 """
 
 from __future__ import annotations
@@ -10,18 +10,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
-import structlog
 from pydantic import BaseModel
 
 from adapters import catalog
-from bridge.api.app import build_app
-from bridge.api.auth import Token
-from bridge.api.server import Listener, open_listener
-from bridge.api.wiring import ApiWiring, HealthReport
 from bridge.clock import Clock, SystemClock
 from bridge.domain.facts import ConfigChanged
 from bridge.ports import EventReader, IntentSource
@@ -33,14 +27,10 @@ from bridge.runtime.lock import exclusive
 from bridge.runtime.recorder import Recorder
 from bridge.runtime.supervise import Crew, forever, task_group
 from bridge.runtime.tail import Tail
-from bridge.settings import AdapterSettings, Mode, Settings, changed_keys, is_loopback, load_settings
+from bridge.settings import AdapterSettings, Settings, load_settings
 from bridge.telemetry.metrics import Metrics
 
-_ONLY_AT_START = frozenset({"data_dir", "listen", "log.format", "log.level", "shutdown_limit"})
-
 _LOG = "log.sqlite"
-
-log = structlog.get_logger()
 
 
 def adapter_settings() -> AdapterSettings:
@@ -67,17 +57,6 @@ def open_reader(settings: Settings) -> AbstractAsyncContextManager[EventReader]:
     return opened
 
 
-def api_tokens(settings: Settings) -> tuple[Token, ...]:
-    """The clients of the API as it checks them."""
-    return tuple(Token(each.name, each.hash, each.parsed_scopes) for each in settings.tokens)
-
-
-def bind_address(settings: Settings) -> tuple[str, int]:
-    """Where to listen: as configured, but on loopback only while there are no tokens."""
-    host, port = settings.listen_address
-    return (host, port) if settings.tokens or is_loopback(host) else ("127.0.0.1", port)
-
-
 @dataclass(slots=True, kw_only=True)
 class Core:
     """The writing half of a bridge: log, recorder and the door to them."""
@@ -91,74 +70,6 @@ class Core:
     recorder: Recorder
     metrics: Metrics
     board: HealthBoard
-    tokens: tuple[Token, ...]
-
-
-@dataclass(slots=True, kw_only=True)
-class Bridge:
-    """A running bridge."""
-
-    core: Core
-    listener: Listener
-    sources: Sources
-
-    @property
-    def url(self) -> str:
-        """Where the API listens."""
-        return self.listener.url
-
-    async def apply(self, settings: Settings) -> None:
-        """Let a changed configuration take effect, and record that it did."""
-        core = self.core
-        changed = changed_keys(core.settings, settings)
-        if not changed:
-            return
-        waiting = [key for key in changed_keys(core.started, settings) if key in _ONLY_AT_START]
-        core.board.needs_restart = waiting
-        core.settings, core.tokens = settings, api_tokens(settings)
-        await record_config(core, reason="reload", changed=changed, needs_restart=waiting)
-        if any(key.partition(".")[0] in {"sources", "mode"} for key in changed):
-            await self.sources.replace()
-        log.info("config_applied", changed=changed, needs_restart=waiting)
-
-
-class Sources:
-    """The running intakes; replaced as a whole when the configuration of the sources changes."""
-
-    def __init__(self, core: Core, group: asyncio.TaskGroup) -> None:
-        """Own the intake tasks of ``core`` in ``group``."""
-        self._core = core
-        self._crew = Crew(group)
-
-    def start(self) -> None:
-        """Begin to take every configured source in."""
-        core = self._core
-        core.board.sources.clear()
-        if core.settings.mode is Mode.API:
-            return
-        for settings in core.settings.sources:
-            name = f"intake:{settings.name}"  # type: ignore[attr-defined]  # every source's table has a name
-            self._crew.start(name, forever(name, self._take_in(settings)))
-
-    async def stop(self) -> None:
-        """End every intake; what it submitted is still recorded."""
-        await self._crew.stop()
-
-    async def replace(self) -> None:
-        """Stop them all and start those of the present configuration, each from its cursor."""
-        await self.stop()
-        self.start()
-
-    async def _take_in(self, settings: BaseModel) -> None:
-        async with open_intake(self._core, settings, self._progressed) as intake:
-            self._core.board.sources[intake.source.name] = intake.status
-            await intake.run()
-
-    def _progressed(self, status: IntakeStatus) -> None:
-        if status.problem is not None:
-            self._core.metrics.source_failed(status.name)
-        elif status.succeeded_at is not None:
-            self._core.metrics.source_succeeded(status.name, status.succeeded_at)
 
 
 @asynccontextmanager
@@ -215,7 +126,6 @@ async def open_core(settings: Settings, clock: Clock) -> AsyncIterator[Core]:
             recorder=recorder,
             metrics=metrics,
             board=HealthBoard(),
-            tokens=api_tokens(settings),
         )
         async with task_group() as group:
             crew = Crew(group)
@@ -235,50 +145,6 @@ async def record_config(core: Core, *, reason: str, changed: list[str], needs_re
     details = {"reason": reason, "changed": changed, "needs_restart": needs_restart}
     fact = ConfigChanged(digest=core.settings.digest(), policies=core.settings.policies(), details=details)
     await core.inbox.submit([fact])
-
-
-@asynccontextmanager
-async def open_bridge(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Bridge]:
-    """Run the whole daemon for as long as the context lasts; end it in order within ``shutdown_limit``.
-
-    Raises:
-        Refused, Unavailable, Stalled, InvariantBroken: it can't start, or a part of it failed for good.
-    """
-    limit = settings.shutdown_limit.total_seconds()
-    async with open_core(settings, clock or SystemClock()) as core, task_group() as group:
-        sources = Sources(core, group)
-        listener = await open_listener(build_app(_wiring(core)), *bind_address(settings), drain_seconds=limit)
-        try:
-            sources.start()
-            yield Bridge(core=core, listener=listener, sources=sources)
-        finally:
-            await listener.close()
-            await sources.stop()
-
-
-def _wiring(core: Core) -> ApiWiring:
-    def health() -> HealthReport:
-        report = core.board.report()
-        failure = core.recorder.failure
-        report["log"] = {"position": core.tail.position, "waiting": core.inbox.depth, "problem": failure}
-        report["mode"] = core.settings.mode.value
-        report["version"] = version("deploybridge")
-        if failure is not None:
-            report["status"] = "unavailable"
-        return HealthReport(ready=failure is None, details=report)
-
-    return ApiWiring(
-        inbox=core.inbox,
-        tail=core.tail,
-        reader=core.reader,
-        clock=core.clock,
-        metrics=core.metrics,
-        tokens=lambda: core.tokens,
-        health=health,
-        policies=lambda: core.recorder.fleet.policies,
-        intents_allowed=lambda: core.settings.mode is not Mode.GITOPS,
-        version=version("deploybridge"),
-    )
 
 
 # --- without a daemon ----------------------------------------------------------------------------------------------

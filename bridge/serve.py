@@ -13,6 +13,7 @@ import structlog
 from watchfiles import Change, awatch
 
 from bridge import compose
+from bridge.daemon import Bridge, open_bridge
 from bridge.errors import Refused
 from bridge.runtime.supervise import Crew, forever, task_group
 from bridge.settings import Settings
@@ -35,7 +36,7 @@ async def serve(settings: Settings, config_path: Path | None) -> int:
     _tune_interpreter()
     stop = _stop_on_signals()
     drain = settings.shutdown_limit.total_seconds()
-    async with asyncio.timeout(None) as limit, compose.open_bridge(settings) as bridge:
+    async with asyncio.timeout(None) as limit, open_bridge(settings) as bridge:
         log.info("serving", url=bridge.url, data_dir=str(settings.data_dir), mode=settings.mode.value)
         if not settings.tokens:
             log.warning("no_tokens", meaning="anybody on this machine may read and declare; nobody else can connect")
@@ -73,7 +74,7 @@ def _stop_on_signals() -> asyncio.Event:
     return stop
 
 
-async def _follow_config(bridge: compose.Bridge, path: Path) -> None:
+async def _follow_config(bridge: Bridge, path: Path) -> None:
     """Apply the file whenever its content changes. The folder is watched: editors and Kubernetes replace files by renaming."""
 
     def concerns(_: Change, changed: str) -> bool:

@@ -81,7 +81,7 @@ class Fleet:
     def receive(self, fact: Fact, *, at: datetime) -> Reception:
         """Take in a fact at our clock's ``at``, which never runs backwards: an earlier one counts as the last one."""
         at = max(at, self._state.now)
-        events = self.tick(at)
+        events = self.tick(at) if self._heap else []
         self._state.now = at
         self._changed_fleet = True
         before = len(events)
@@ -97,7 +97,8 @@ class Fleet:
                 fact_id = reconciler.receive(turn, fact)
                 events += turn.events
                 self._schedule(fact.target, turn)
-        return Reception(events, fact_id, appended=any(event.id == fact_id for event in events[before:]))
+        # The event of an accepted fact is the first of its own; a repetition adds none.
+        return Reception(events, fact_id, appended=len(events) > before and events[before].id == fact_id)
 
     def tick(self, at: datetime, *, most: int | None = None) -> list[Event]:
         """Conclude every deadline up to ``at``, in order of their moments; stop after about ``most`` events if given."""
@@ -177,7 +178,9 @@ class Fleet:
         if turn is None:
             state = self._targets[target]
             turn = Turn(state, self._state.policies.policy_of(target.environment), self._state.now)
-        due = reconciler.next_deadline(turn)
+        state = turn.state
+        judged = state.observed_from is not None or state.divergence is not None  # not so in an import of history
+        due = reconciler.next_deadline(turn) if judged else None
         if due is None:
             self._scheduled.pop(target, None)
         elif self._scheduled.get(target) != due:

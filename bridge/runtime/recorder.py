@@ -16,7 +16,7 @@ from bridge.clock import Clock
 from bridge.domain.events import FACT_KINDS, Event
 from bridge.domain.facts import ConfigChanged, Fact, SourceLost, SourceReturned
 from bridge.domain.fleet import RULES_VERSION, Fleet
-from bridge.errors import DeploybridgeError, InvariantBroken, Unavailable
+from bridge.errors import DeploybridgeError, InvariantBroken, Stalled, Unavailable
 from bridge.formats.event_v1_facts import to_fact
 from bridge.formats.snapshot_v1 import decode_parts, encode_parts
 from bridge.ports import Append, EventLog, EventQuery, EventReader, FactOutcome, Snapshot
@@ -74,9 +74,16 @@ class Recorder:
 
         Raises:
             Unavailable: the log can't be read now.
+            Stalled: it is shorter than it was when its snapshot was taken.
             InvariantBroken: it holds something that this program can't have written.
         """
         restored = await self._log.restore()
+        if restored.position < restored.snapshot_position:
+            msg = (
+                f"the log ends at position {restored.position}, but its snapshot was taken at {restored.snapshot_position}: "
+                "rows at its end were cut off; bring back a copy of the log that has them, or start with an empty data_dir"
+            )
+            raise Stalled(msg)
         fleet, after = Fleet(), 0
         if restored.snapshot is not None and restored.snapshot.rules == RULES_VERSION:
             fleet = Fleet(*decode_parts(restored.snapshot.parts))
@@ -110,7 +117,10 @@ class Recorder:
                 self._inbox.abandon(broken)
                 raise
             self._rearm()
-        await self._append([], {}, snapshot=True)
+        try:
+            await self._append([], {}, snapshot=True)
+        except Unavailable as error:  # nothing is lost: the next start replays a longer tail
+            log.warning("snapshot_not_written", reason=str(error))
 
     async def ring_deadlines(self) -> None:
         """Wake the recorder whenever a deadline of the core comes; runs beside ``run`` and never returns."""
@@ -169,7 +179,9 @@ class Recorder:
         if not reception.appended:
             events += reception.events
             return FactOutcome(reception.fact_id, None, appended=False)
-        offset = next(number for number, event in enumerate(reception.events) if event.id == reception.fact_id)
+        offset = 0  # unless deadlines had passed, the fact's own event is the first
+        while reception.events[offset].id != reception.fact_id:
+            offset += 1
         position = self._position + len(events) + offset + 1
         known.add(reception.fact_id)
         events += reception.events
@@ -190,14 +202,17 @@ class Recorder:
             raise InvariantBroken(msg)
         self._since_snapshot = 0 if parts is not None else self._since_snapshot + len(events)
         self.cursors |= cursors
+        if self.failure is not None:
+            log.info("log_available", position=self._position)
         self.failure = None
         self._on_recorded(events, self._position, self._clock.monotonic() - began)
         self._tail.advance(self._position)
 
     async def _recover(self, error: DeploybridgeError) -> None:
         """Rebuild the fleet, which knows of events that were not stored; try until the log can be read again."""
+        if self.failure is None:
+            log.error("log_unavailable", reason=str(error))
         self.failure = str(error)
-        log.error("log_unavailable", reason=str(error))
         pause = 0.1
         while True:
             try:

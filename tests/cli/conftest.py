@@ -15,6 +15,7 @@ import pytest
 
 from bridge import compose
 from bridge.cli.app import run
+from bridge.daemon import open_bridge
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def daemon(config: Path) -> Iterator[str]:
 
     async def live() -> None:
         try:
-            async with compose.open_bridge(compose.load(config)) as bridge:
+            async with open_bridge(compose.load(config)) as bridge:
                 started.append(bridge.url)
                 ready.set()
                 await stop.wait()

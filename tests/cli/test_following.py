@@ -14,6 +14,7 @@ from aiohttp import web
 from bridge import compose
 from bridge.cli.http_asking import HttpAsking
 from bridge.cli.local_asking import open_local
+from bridge.daemon import open_bridge
 from bridge.domain.events import EventKind
 from bridge.ports import EventQuery
 from tests.cli.test_intent import QuickClock
@@ -55,7 +56,7 @@ async def test_a_lost_stream_goes_on_after_the_last_record_seen(capsys: pytest.C
 
 async def test_both_places_show_what_is_appended_while_they_follow(config: Path) -> None:
     async with (
-        compose.open_bridge(compose.load(config)) as bridge,
+        open_bridge(compose.load(config)) as bridge,
         open_local(config) as local,
         HttpAsking.open(bridge.url, None) as remote,
         aiohttp.ClientSession() as session,

@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 
 from bridge import compose
+from bridge.daemon import Bridge, open_bridge
 from tests.support.following import LIMIT, Follower
 from tests.support.git_http import serve_git
 from tests.support.git_reading import tag
@@ -44,8 +45,8 @@ def write_config(tmp_path: Path, *sources: str) -> Path:
 
 
 @asynccontextmanager
-async def running(config: Path) -> AsyncIterator[tuple[compose.Bridge, Follower]]:
-    async with compose.open_bridge(compose.load(config)) as bridge, aiohttp.ClientSession() as http:
+async def running(config: Path) -> AsyncIterator[tuple[Bridge, Follower]]:
+    async with open_bridge(compose.load(config)) as bridge, aiohttp.ClientSession() as http:
         yield bridge, Follower(http, bridge.url)
 
 

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from bridge import compose
+from bridge.daemon import open_bridge
 from bridge.domain.events import CONCLUSION_KINDS
 from bridge.domain.facts import ConfigChanged
 from bridge.domain.times import format_time
@@ -31,7 +32,7 @@ async def test_the_daemon_concludes_what_the_golden_set_says(scenario: dict[str,
     path.write_text("mode: both\ndata_dir: data\nlisten: 127.0.0.1:0\n")
     clock = FakeClock(scenarios.EPOCH - scenarios.span("600:00"))
     settings = {**GOLDEN["settings"], **scenario.get("settings", {})}
-    async with compose.open_bridge(compose.load(path), clock=clock) as bridge:
+    async with open_bridge(compose.load(path), clock=clock) as bridge:
         inbox = bridge.core.inbox
         await inbox.submit([ConfigChanged(digest="golden", policies=scenarios.policies(settings))])
         for step in scenarios.steps(scenario, settings):

@@ -13,8 +13,8 @@ import pytest
 from bridge.domain.events import EventKind
 from bridge.domain.facts import ObservationReported
 from bridge.domain.names import Phase
-from bridge.errors import InvariantBroken, Unavailable
-from bridge.ports import Append, EventQuery
+from bridge.errors import InvariantBroken, Stalled, Unavailable
+from bridge.ports import Append, EventQuery, Restored
 from bridge.runtime.inbox import Inbox
 from bridge.runtime.recorder import Recorder
 from bridge.runtime.tail import Tail
@@ -24,9 +24,14 @@ from tests.support.memory_log import MemoryLog
 
 
 class MoodyLog(MemoryLog):
-    """A log whose disk is full when the test says so."""
+    """A log whose disk is full, or whose end was cut off, when the test says so."""
 
     full = False
+    cut_to: int | None = None
+
+    async def restore(self) -> Restored:
+        restored = await super().restore()
+        return restored if self.cut_to is None else replace(restored, position=self.cut_to)
 
     async def append(self, batch: Append) -> int:
         if self.full:
@@ -209,3 +214,20 @@ async def test_a_snapshot_of_other_rules_is_ignored_and_the_log_read_from_its_fi
     async with recording(log) as rig:
         await rig.inbox.submit([observation("v2")])
         assert (await rig.kinds())[-1] == EventKind.DEPLOYMENT_SUCCEEDED
+
+
+async def test_a_log_that_is_shorter_than_its_snapshot_is_refused_at_the_start() -> None:
+    log = MoodyLog()
+    async with recording(log) as rig:
+        await rig.inbox.submit([observation("v1")])
+    log.cut_to = 1
+    with pytest.raises(Stalled, match="cut off"):
+        await Rig(log).recorder.restore()
+
+
+async def test_an_end_on_a_full_disk_is_an_orderly_end() -> None:
+    async with recording() as rig:
+        await rig.inbox.submit([observation("v1")])
+        rig.log.full = True
+    assert (await rig.log.restore()).snapshot is None
+    assert rig.tail.position == 2

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 BEGIN = "BEGIN IMMEDIATE"
 INSERT_TARGET = "INSERT INTO targets (id, service, environment) VALUES (?, ?, ?)"
-INSERT_EVENT = """
+_INSERT_EVENTS = """
 INSERT INTO events (position, id, kind, model, target_id, received_at, intent_id, track, effective_at, previous_hash,
-    hash, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
+    hash, body) VALUES """
 UPSERT_CURSOR = (
     "INSERT INTO cursors (source, value) VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET value = excluded.value"
 )
@@ -61,3 +62,9 @@ TARGET_IDS = """
 SELECT id FROM targets WHERE (:service IS NULL OR service = :service)
     AND (:environment IS NULL OR environment = :environment) ORDER BY id
 """
+
+
+@cache
+def insert_events(rows: int) -> str:
+    """The statement that inserts so many rows."""
+    return _INSERT_EVENTS + ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * rows)

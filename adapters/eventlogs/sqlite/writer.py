@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 from adapters.eventlogs.sqlite import statements
@@ -16,6 +18,9 @@ from bridge.errors import InvariantBroken
 from bridge.formats.event_v1 import chain_hash
 from bridge.ports import Append, Restored, Snapshot
 
+# One statement for many rows: the interpreter's lock is let go once for each statement, and under load it takes up to a
+# switch interval to get it back.
+_ROWS_A_STATEMENT = 64
 _IDS_A_QUERY = 500  # below every build's limit of parameters
 
 
@@ -23,7 +28,7 @@ class Writer:
     """Holds the end of the log in memory; the file must agree with it at the start of each transaction."""
 
     def __init__(self, path: Path, busy_timeout: float) -> None:
-        self._path = path
+        self.path = path
         self._connection = open_for_writing(path, busy_timeout)
         try:
             with failures_named("read the event log", path):
@@ -38,12 +43,12 @@ class Writer:
 
     def close(self) -> None:
         """Close the file; the last connection also empties the write-ahead log."""
-        with failures_named("close the event log", self._path):
+        with failures_named("close the event log", self.path):
             self._connection.close()
 
     def restore(self) -> Restored:
         """What a start-up needs, as of one moment."""
-        with failures_named("read the event log", self._path):
+        with failures_named("read the event log", self.path):
             cursors = dict(self._connection.execute(statements.CURSORS).fetchall())
             snapshot = self._connection.execute(statements.SNAPSHOT).fetchone()
             parts = dict(self._connection.execute(statements.PARTS).fetchall()) if snapshot else {}
@@ -58,22 +63,19 @@ class Writer:
 
     def known(self, ids: Sequence[str]) -> frozenset[str]:
         """Which of ``ids`` are in the log."""
-        found: set[str] = set()
-        with failures_named("read the event log", self._path):
-            for start in range(0, len(ids), _IDS_A_QUERY):
-                chunk = ids[start : start + _IDS_A_QUERY]
-                query = statements.KNOWN.format(marks=",".join("?" * len(chunk)))
-                found.update(event_id for (event_id,) in self._connection.execute(query, chunk))
-        return frozenset(found)
+        with failures_named("read the event log", self.path):
+            return find_known(self._connection, ids)
 
     def append(self, batch: Append) -> int:
         """Store the batch in one transaction; whatever fails, the file and this object are as they were before."""
         target_ids, added = self._number_targets(batch.events)
         rows, tail = chain_events(batch.events, batch.recorded_at, self._tail, target_ids)
-        with failures_named("append to the event log", self._path), self._transaction():
+        with failures_named("append to the event log", self.path), self._transaction():
             self._expect_own_tail()
             self._connection.executemany(statements.INSERT_TARGET, added)
-            self._connection.executemany(statements.INSERT_EVENT, rows)
+            for start in range(0, len(rows), _ROWS_A_STATEMENT):
+                several = rows[start : start + _ROWS_A_STATEMENT]
+                self._connection.execute(statements.insert_events(len(several)), list(chain.from_iterable(several)))
             self._connection.executemany(statements.UPSERT_CURSOR, batch.cursors.items())
             if batch.snapshot is not None:
                 self._store_snapshot(batch.snapshot, tail.position)
@@ -113,7 +115,7 @@ class Writer:
         position, hash_hex = (found[0], found[1].hex()) if found else (0, Tail().hash)
         if (position, hash_hex) != (self._tail.position, self._tail.hash):
             msg = (
-                f"the event log {self._path} was changed by another program: it ends at position {position}, "
+                f"the event log {self.path} was changed by another program: it ends at position {position}, "
                 f"expected was {self._tail.position}; run one daemon on it, and `deploybridge verify`"
             )
             raise InvariantBroken(msg)
@@ -125,8 +127,18 @@ class Writer:
         position, received_at, previous_hash, hash_bytes, body = row
         if chain_hash(previous_hash.hex(), body.encode()) != hash_bytes.hex():
             msg = (
-                f"the last event of {self._path} (position {position}) does not have its hash: "
+                f"the last event of {self.path} (position {position}) does not have its hash: "
                 "it was changed; run `deploybridge verify`"
             )
             raise InvariantBroken(msg)
         return Tail(position, received_at, hash_bytes.hex())
+
+
+def find_known(connection: sqlite3.Connection, ids: Sequence[str]) -> frozenset[str]:
+    """Which of ``ids`` are in the log, as ``connection`` sees it."""
+    found: set[str] = set()
+    for start in range(0, len(ids), _IDS_A_QUERY):
+        chunk = ids[start : start + _IDS_A_QUERY]
+        query = statements.KNOWN.format(marks=",".join("?" * len(chunk)))
+        found.update(event_id for (event_id,) in connection.execute(query, chunk))
+    return frozenset(found)

@@ -10,7 +10,7 @@ import fcntl
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -29,13 +29,12 @@ _BATCH, _DAMAGED, _STALLED, _UNAVAILABLE, _END = b"B", b"D", b"S", b"U", b"E"
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """What is read at first contact: landings as raw ids, oldest first; the state at ``opening`` is declared before them."""
+    """What is read at first contact, from the mirror as it is: up to the commit ``tip``; ``cursor`` is how its cursors begin."""
 
     settings: GitSourceSettings
     data_dir: Path
     cursor: Cursor
-    landings: Sequence[bytes]
-    opening: bytes | None
+    tip: bytes
 
 
 def read_apart(errand: Errand) -> Iterator[SourceBatch]:

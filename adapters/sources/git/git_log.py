@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,29 +49,25 @@ def is_installed() -> bool:
     return shutil.which("git") is not None
 
 
-def read_log(mirror: Path, landings: Sequence[bytes]) -> Iterator[tuple[LoggedCommit, list[FileChange]]]:
-    """Each landing, oldest first, with every file that it changed against its first parent (a root: all files).
+def read_log(mirror: Path, tip: bytes, after: bytes | None) -> Iterator[tuple[bytes, LoggedCommit, list[FileChange]]]:
+    """Each landing after ``after`` (None: from the root) up to ``tip``, oldest first: its id, and every file that it changed.
 
     Raises:
-        ObjectMissing: the log is not that of ``landings``: the mirror is damaged.
+        ObjectMissing: the log ends before the tip: the mirror is damaged.
     """
-    excluded = []
-    first = _command(mirror, "rev-parse", "--verify", "--quiet", f"{landings[0].hex()}^")
-    if before := subprocess.run(first, check=False, capture_output=True, text=True, env=_environment()).stdout.strip():  # noqa: S603 - fixed words and hex
-        excluded = [f"^{before}"]
-    command = _command(mirror, *_COMMAND, landings[-1].hex(), *excluded)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=_environment()) as process:  # noqa: S603 - as above
+    excluded = [] if after is None else [f"^{after.hex()}"]
+    command = _command(mirror, *_COMMAND, tip.hex(), *excluded)
+    newest = after
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=_environment()) as process:  # noqa: S603 - fixed words and hex
         assert process.stdout is not None
         try:
-            expected = iter(landings)
-            for oid, commit, changes in _parse(_tokens(process.stdout)):
-                if next(expected, None) != oid:
-                    raise ObjectMissing(oid.hex())
-                yield commit, changes
-            if (missing := next(expected, None)) is not None:
-                raise ObjectMissing(missing.hex())
+            for landing in _parse(_tokens(process.stdout)):
+                newest = landing[0]
+                yield landing
         finally:
             process.kill()
+    if newest != tip:
+        raise ObjectMissing(tip.hex())
 
 
 def _command(mirror: Path, *words: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 import pygit2
 from pygit2.enums import SortMode
@@ -44,6 +45,13 @@ def read_line(
             return Line(landings[::-1], oid)
         landings.append(oid)
     return Line(landings[::-1], None)
+
+
+def has_landings(repository: pygit2.Repository, tip: bytes, count: int) -> bool:
+    """Whether the first-parent line is at least so long; no more of it is walked."""
+    walker = repository.walk(pygit2.Oid(raw=tip), SortMode.NONE)
+    walker.simplify_first_parent()
+    return sum(1 for _ in islice(walker, count)) == count
 
 
 def _read_line_by_hand(objects: Objects, tip: bytes, known: Container[bytes]) -> Line:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from typing import TypeAlias
 
 import pygit2
 
@@ -21,7 +22,7 @@ from adapters.sources.git.cursor import Cursor, parse_cursor
 from adapters.sources.git.declared import meaning
 from adapters.sources.git.facts import FactWriter
 from adapters.sources.git.git_log import LoggedCommit
-from adapters.sources.git.landings import Authors, first_since, read_line
+from adapters.sources.git.landings import Authors, first_since, has_landings, read_line
 from adapters.sources.git.objects import Commit, ObjectMissing
 from adapters.sources.git.reading import FileRead, FileReader, Rules
 from adapters.sources.git.rewritten import Rewriting
@@ -31,6 +32,8 @@ from bridge.domain.facts import Fact
 from bridge.errors import Unavailable
 from bridge.ports import SourceBatch, Standing
 
+_Landing: TypeAlias = tuple[bytes, Commit | LoggedCommit, Sequence[FileRead]]
+
 DAMAGE = (pygit2.GitError, KeyError, ObjectMissing, OSError)
 
 
@@ -38,7 +41,7 @@ def read_errand(errand: Errand) -> Iterator[SourceBatch]:
     """Read a long history in a process of its own."""
     set_up_caches()
     mirror = Mirror(errand.settings, errand.data_dir, threading.Event())
-    return Reader(errand.settings, mirror, long=1).read_history(errand)
+    return Reader(errand.settings, mirror, long=1).read_history(errand.cursor, errand.tip)
 
 
 class Reader:
@@ -118,19 +121,28 @@ class Reader:
             backfill_until=tip.hex(),
             unverified=unverified,
         )
-        errand = Errand(self._settings, self._mirror.data_dir, cursor, *self._asked_for(tip))
-        yield from read_apart(errand) if len(errand.landings) >= self._long else self.read_history(errand)
+        if self._settings.history != "tip" and self._is_long(tip):
+            yield from read_apart(Errand(self._settings, self._mirror.data_dir, cursor, tip))
+        else:
+            yield from self.read_history(cursor, tip)
 
-    def read_history(self, errand: Errand) -> Iterator[SourceBatch]:
+    def _is_long(self, tip: bytes) -> bool:
+        """Whether other means than libgit2 in this process are worth their start; not for a history with holes."""
+        return not self._cloned_again and has_landings(self._mirror.repository, tip, self._long)
+
+    def read_history(self, cursor: Cursor, tip: bytes) -> Iterator[SourceBatch]:
         """Read what is asked for at first contact, in this process."""
-        cursor, opening = errand.cursor, errand.opening
         files, gathering = self._new_files(), Gathering()
+        if self._settings.history == "all" and git_log.is_installed() and self._is_long(tip):
+            yield from self._follow(files, self._log(files, tip, None), cursor, gathering)
+            return
+        landings, opening = self._asked_for(tip)
         if opening is not None:
             commit = self._mirror.objects.commit(opening)
             facts = self._facts_of(files.advance(commit.tree), commit, opening, details={"opening": True})
             gathering.add(facts, landings=1)
             cursor = replace(cursor, tip=opening.hex())
-        yield from self._follow(files, errand.landings, cursor, gathering)
+        yield from self._follow(files, self._read(files, landings, opening), cursor, gathering)
 
     def _new_files(self) -> TrackedFiles:
         return TrackedFiles(FileReader(self._mirror.objects, self._rules), self._rules)
@@ -155,7 +167,8 @@ class Reader:
                 gathering.add(self._verify(files, cursor.tip, standing))
                 cursor = replace(cursor, unverified=False)
         cursor = replace(cursor, branch=self._settings.branch, history=self._settings.history_text)
-        yield from self._follow(files, landings, cursor, gathering)
+        reads = self._read(files, landings, bytes.fromhex(cursor.tip))
+        yield from self._follow(files, reads, cursor, gathering)
 
     def _restore(self, cursor: Cursor) -> TrackedFiles:
         files = self._new_files()
@@ -177,44 +190,46 @@ class Reader:
         return facts
 
     def _follow(
-        self, files: TrackedFiles, landings: Sequence[bytes], cursor: Cursor, gathering: Gathering
+        self, files: TrackedFiles, reads: Generator[_Landing], cursor: Cursor, gathering: Gathering
     ) -> Iterator[SourceBatch]:
         self._forget()  # until the pass is through: a pass that is broken off leaves no state behind
         objects = self._mirror.objects
-        cut_off = bool(landings) and files.tree is None and objects.names_parents(landings[0])
-        with closing(self._read(files, landings)) as reads:
-            for index, (oid, (commit, read)) in enumerate(zip(landings, reads, strict=True)):
+        newest: bytes | None = None
+        with closing(reads):
+            for oid, commit, read in reads:
+                if gathering.is_full:
+                    cursor = replace(files.remembered(cursor), tip=newest.hex() if newest else cursor.tip)
+                    yield gathering.hand_over(cursor.to_text(), revision=cursor.tip)
+                cut_off = newest is None and files.tree is None and objects.names_parents(oid)
+                newest = oid
                 effect = files.take(read)
                 facts: Sequence[Fact] = ()
                 if effect.changes or effect.lost or effect.returned:
-                    details: dict[str, object] | None = {"shallow": True} if cut_off and index == 0 else None
+                    details: dict[str, object] | None = {"shallow": True} if cut_off else None
                     backfilled = cursor.backfill_until is not None
                     facts = self._facts_of(effect, commit, oid, details=details, backfilled=backfilled)
                 gathering.add(facts, landings=1)
-                if cursor.backfill_until == oid.hex():
+                if cursor.backfill_until is not None and cursor.backfill_until == oid.hex():
                     cursor = replace(cursor, backfill_until=None)
-                if gathering.is_full and index + 1 < len(landings):
-                    cursor = replace(files.remembered(cursor), tip=oid.hex())
-                    yield gathering.hand_over(cursor.to_text(), revision=cursor.tip)
-        if landings:
-            files.tree = objects.commit(landings[-1]).tree
-        tip = landings[-1].hex() if landings else cursor.tip
-        cursor = replace(files.remembered(cursor), tip=tip, backfill_until=None)
-        yield self._hand_over(gathering, files, cursor)
+        if newest is not None:
+            files.tree = objects.commit(newest).tree
+            cursor = replace(cursor, tip=newest.hex())
+        yield self._hand_over(gathering, files, replace(files.remembered(cursor), backfill_until=None))
 
-    def _read(
-        self, files: TrackedFiles, landings: Sequence[bytes]
-    ) -> Generator[tuple[Commit | LoggedCommit, Sequence[FileRead]]]:
-        """Each landing with what it changed of the tracked files."""
+    def _read(self, files: TrackedFiles, landings: Sequence[bytes], after: bytes | None) -> Generator[_Landing]:
+        """Landings, the first of which follows ``after``, each with what it changed of the tracked files."""
         if len(landings) >= self._long and git_log.is_installed():
-            for logged, changed in git_log.read_log(self._mirror.directory, landings):
-                yield logged, files.reader.tracked(changed)
+            yield from self._log(files, landings[-1], after)
             return
         before = files.tree
         for oid in landings:
             commit = self._mirror.objects.commit(oid)
-            yield commit, files.reader.changes(before, commit.tree)
+            yield oid, commit, files.reader.changes(before, commit.tree)
             before = commit.tree
+
+    def _log(self, files: TrackedFiles, tip: bytes, after: bytes | None) -> Generator[_Landing]:
+        for oid, commit, changed in git_log.read_log(self._mirror.directory, tip, after):
+            yield oid, commit, files.reader.tracked(changed)
 
     def _hand_over(self, gathering: Gathering, files: TrackedFiles, cursor: Cursor) -> SourceBatch:
         """The last batch of a pass; the next pass may go on from the files' state."""

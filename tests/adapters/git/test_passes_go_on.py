@@ -46,18 +46,18 @@ async def test_an_import_that_is_cut_off_goes_on_after_the_last_batch(repo: GitR
     stream = [
         f"commit refs/heads/main\ncommitter A <a@x> {1_700_000_000 + n} +0000\ndata 1\nx\n"
         f"M 100644 inline tags/production/shop\ndata <<E\ntag: v{n}\nE\n"
-        for n in range(600)
+        for n in range(2500)
     ]
     repo.git("fast-import", "--quiet", stdin="".join(stream).encode())
     log = reading()
     await log.catch_up(stop_after=1)
-    assert 0 < len(log.facts) < 600
+    assert 0 < len(log.facts) < 2500
     assert not log.batches[-1].caught_up
     await log.catch_up()
-    assert told(log.facts) == [f"production/shop v{n}" for n in range(600)]
+    assert told(log.facts) == [f"production/shop v{n}" for n in range(2500)]
     assert all(backfilled(log))
-    assert sum(batch.landings for batch in log.batches) == 600
-    assert max(len(batch.facts) for batch in log.batches) <= 300
+    assert sum(batch.landings for batch in log.batches) == 2500
+    assert max(len(batch.facts) for batch in log.batches) <= 1100
 
 
 async def test_a_batch_that_was_not_recorded_is_read_again(repo: GitRepo, reading: ReadingMaker) -> None:

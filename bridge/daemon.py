@@ -1,0 +1,159 @@
+"""The whole daemon as a context manager, so that tests and several bridges in one process use the same door as ``serve``.
+
+Parts close in the order in which data flows: API, sources, inbox, recorder, log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import structlog
+from pydantic import BaseModel
+
+from bridge.api.app import build_app
+from bridge.api.auth import Token
+from bridge.api.server import Listener, open_listener
+from bridge.api.wiring import ApiWiring, HealthReport
+from bridge.clock import Clock, SystemClock
+from bridge.compose import Core, open_core, open_intake, record_config
+from bridge.runtime.intake import IntakeStatus
+from bridge.runtime.supervise import Crew, forever, task_group
+from bridge.settings import Mode, Settings, changed_keys, is_loopback
+
+_ONLY_AT_START = frozenset({"data_dir", "listen", "log.format", "log.level", "shutdown_limit"})
+
+log = structlog.get_logger()
+
+
+def api_tokens(settings: Settings) -> tuple[Token, ...]:
+    """The clients of the API as it checks them."""
+    return tuple(Token(each.name, each.hash, each.parsed_scopes) for each in settings.tokens)
+
+
+def bind_address(settings: Settings) -> tuple[str, int]:
+    """Where to listen: as configured, but on loopback only while there are no tokens."""
+    host, port = settings.listen_address
+    return (host, port) if settings.tokens or is_loopback(host) else ("127.0.0.1", port)
+
+
+@dataclass(slots=True, kw_only=True)
+class Bridge:
+    """A running bridge."""
+
+    core: Core
+    listener: Listener
+    sources: Sources
+
+    @property
+    def url(self) -> str:
+        """Where the API listens."""
+        return self.listener.url
+
+    async def apply(self, settings: Settings) -> None:
+        """Let a changed configuration take effect, and record that it did."""
+        core = self.core
+        changed = changed_keys(core.settings, settings)
+        if not changed:
+            return
+        waiting = [key for key in changed_keys(core.started, settings) if key in _ONLY_AT_START]
+        core.board.needs_restart = waiting
+        core.settings = settings
+        await record_config(core, reason="reload", changed=changed, needs_restart=waiting)
+        if any(key.partition(".")[0] in {"sources", "mode"} for key in changed):
+            await self.sources.replace()
+        log.info("config_applied", changed=changed, needs_restart=waiting)
+
+
+class Sources:
+    """The running intakes; replaced as a whole when the configuration of the sources changes."""
+
+    def __init__(self, core: Core, group: asyncio.TaskGroup) -> None:
+        """Own the intake tasks of ``core`` in ``group``."""
+        self._core = core
+        self._crew = Crew(group)
+
+    def start(self) -> None:
+        """Begin to take every configured source in."""
+        core = self._core
+        core.board.sources.clear()
+        if core.settings.mode is Mode.API:
+            return
+        for settings in core.settings.sources:
+            name = f"intake:{settings.name}"  # type: ignore[attr-defined]  # every source's table has a name
+            self._crew.start(name, forever(name, self._take_in(settings)))
+
+    async def stop(self) -> None:
+        """End every intake; what it submitted is still recorded."""
+        await self._crew.stop()
+
+    async def replace(self) -> None:
+        """Stop them all and start those of the present configuration, each from its cursor."""
+        await self.stop()
+        self.start()
+
+    async def _take_in(self, settings: BaseModel) -> None:
+        async with open_intake(self._core, settings, self._progressed) as intake:
+            self._core.board.sources[intake.source.name] = intake.status
+            await intake.run()
+
+    def _progressed(self, status: IntakeStatus) -> None:
+        if status.problem is not None:
+            self._core.metrics.source_failed(status.name)
+        elif status.succeeded_at is not None:
+            self._core.metrics.source_succeeded(status.name, status.succeeded_at)
+
+
+@asynccontextmanager
+async def open_bridge(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Bridge]:
+    """Run the whole daemon for as long as the context lasts; end it in order within ``shutdown_limit``.
+
+    Raises:
+        Refused, Unavailable, Stalled, InvariantBroken: it can't start, or a part of it failed for good.
+    """
+    limit = settings.shutdown_limit.total_seconds()
+    async with open_core(settings, clock or SystemClock()) as core, task_group() as group:
+        sources = Sources(core, group)
+        listener = await open_listener(build_app(_wiring(core)), *bind_address(settings), drain_seconds=limit)
+        try:
+            sources.start()
+            yield Bridge(core=core, listener=listener, sources=sources)
+        finally:
+            await listener.close()
+            await sources.stop()
+
+
+def _wiring(core: Core) -> ApiWiring:
+    def health() -> HealthReport:
+        report = core.board.report()
+        failure = core.recorder.failure
+        report["log"] = {"position": core.tail.position, "waiting": core.inbox.depth, "problem": failure}
+        report["mode"] = core.settings.mode.value
+        report["version"] = version("deploybridge")
+        if failure is not None:
+            report["status"] = "unavailable"
+        return HealthReport(ready=failure is None, details=report)
+
+    checked = core.settings, api_tokens(core.settings)
+
+    def tokens() -> tuple[Token, ...]:
+        nonlocal checked
+        if checked[0] is not core.settings:
+            checked = core.settings, api_tokens(core.settings)
+        return checked[1]  # the same object until the next reload, so that the API may remember whom it has verified
+
+    return ApiWiring(
+        inbox=core.inbox,
+        tail=core.tail,
+        reader=core.reader,
+        clock=core.clock,
+        metrics=core.metrics,
+        tokens=tokens,
+        health=health,
+        policies=lambda: core.recorder.fleet.policies,
+        intents_allowed=lambda: core.settings.mode is not Mode.GITOPS,
+        version=version("deploybridge"),
+    )
