@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -15,13 +14,12 @@ from watchfiles import Change, awatch
 from bridge import compose
 from bridge.daemon import Bridge, open_bridge
 from bridge.errors import Refused
+from bridge.runtime.interpreter import collect_seldom, prefer_short_pauses
 from bridge.runtime.supervise import Crew, forever, task_group
 from bridge.settings import Settings
 from bridge.telemetry.logging import configure_logging
 
 _MOUNTED = "..data"  # the link that Kubernetes swaps when a mounted ConfigMap changes
-_SWITCH_INTERVAL = 0.0005  # seconds: the log's thread asks for the interpreter at each statement; 5 ms is a long append
-_COLLECT_AFTER = (20_000, 20, 50)  # allocations; a full collection looks at every target's state, far over 50 ms of it
 
 log = structlog.get_logger()
 
@@ -33,7 +31,8 @@ async def serve(settings: Settings, config_path: Path | None) -> int:
         DeploybridgeError: it could not start, or a part failed for good.
     """
     configure_logging(settings.log.format, settings.log.level)
-    _tune_interpreter()
+    collect_seldom()
+    prefer_short_pauses()
     stop = _stop_on_signals()
     drain = settings.shutdown_limit.total_seconds()
     async with asyncio.timeout(None) as limit, open_bridge(settings) as bridge:
@@ -50,13 +49,6 @@ async def serve(settings: Settings, config_path: Path | None) -> int:
             await crew.stop()
     log.info("stopped")
     return 0
-
-
-def _tune_interpreter() -> None:
-    """Short pauses before throughput; what start-up has loaded stays anyway and need not be looked at again."""
-    sys.setswitchinterval(_SWITCH_INTERVAL)
-    gc.set_threshold(*_COLLECT_AFTER)
-    gc.freeze()
 
 
 def _stop_on_signals() -> asyncio.Event:

@@ -12,6 +12,7 @@ from bridge import compose
 from bridge.cli.exits import NO, OK
 from bridge.cli.options import chosen_config, config_option, format_option
 from bridge.cli.terminal import show_progress, span, write_json
+from bridge.runtime.interpreter import collect_seldom
 from bridge.telemetry.logging import configure_logging
 
 
@@ -22,6 +23,7 @@ def command(config: Path | None, form: str) -> int:
     """Catch up with every source once, then exit; exit 1 if a source could not be read to its end."""
     settings = compose.load(chosen_config(config))
     configure_logging(settings.log.format, "error")  # what a source could not do stands in its line of the summary
+    collect_seldom()
     with show_progress("importing") as report:
         summaries = asyncio.run(compose.import_once(settings, lambda now: report(now.landings, None)))
     if form == "json":

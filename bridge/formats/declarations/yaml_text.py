@@ -8,6 +8,7 @@ input is met by budgets: file size, nesting, key length, and nodes after alias e
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from typing import TypeAlias, cast
 
@@ -74,7 +75,7 @@ def _decode(data: bytes) -> str:
         msg = f"line {data.count(10, 0, nul) + 1}: a NUL byte: this is no text file"
         raise Unreadable(msg)
     try:
-        return data.decode("utf-8-sig")
+        return data.removeprefix(BOM_UTF8).decode()
     except UnicodeDecodeError as error:
         msg = f"line {data.count(10, 0, error.start) + 1}: not UTF-8 text"
         raise Unreadable(msg) from None
