@@ -78,6 +78,7 @@ class Intake:
             Unavailable, Stalled: the source can't be read; what was recorded until then stays.
         """
         async for batch in self.source.read(self.cursor, self.standing()):
+            self._readable()
             facts: list[Fact] = [*self._returned(), *batch.facts]
             outcomes = await self.inbox.submit(facts, source=self.source.name, cursor=batch.cursor)
             self.lost = False
@@ -89,18 +90,23 @@ class Intake:
                 self.status.withdrawn += isinstance(fact, IntentWithdrawn) and outcome.appended
                 self.status.unreadable += isinstance(fact, SourceLost) and outcome.appended
             self.on_progress(self.status)
+        self._readable()
         if returned := self._returned():
             await self.inbox.submit(returned)
             self.lost = False
-        if self.status.failures:
-            log.info("source_returned", source=self.source.name)
         if not self.status.caught_up:
             log.info(
                 "source_caught_up", source=self.source.name, landings=self.status.landings, intents=self.status.intents
             )
-        self.status.caught_up, self.status.failures, self.status.problem = True, 0, None
+        self.status.caught_up = True
         self.status.succeeded_at = self.clock.now()
         self.on_progress(self.status)
+
+    def _readable(self) -> None:
+        """It could be read: whoever sees ``source.returned`` in the log finds the status in order already."""
+        if self.status.failures:
+            log.info("source_returned", source=self.source.name)
+            self.status.failures, self.status.problem = 0, None
 
     def _returned(self) -> list[Fact]:
         ref = SourceRef(self.kind, self.source.name)
