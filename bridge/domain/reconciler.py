@@ -78,8 +78,7 @@ def _dues(turn: Turn) -> list[tuple[datetime, str]]:
 
 
 def _declare(turn: Turn, fact: IntentDeclared) -> str:
-    mine = turn.state.of(fact.model)
-    standing = mine.standing
+    standing = turn.state.of(fact.model).standing
     fact_id = fact.id
     if fact_id is None:
         if _stands(standing, fact.artifacts):
@@ -89,8 +88,7 @@ def _declare(turn: Turn, fact: IntentDeclared) -> str:
         fact_id = derive_id("intent", *parts)
         if fact_id in turn.state.recent:
             return fact_id
-    # History that is read after newer declarations were taken in changes nothing of what stands.
-    belated = fact.backfilled and standing is not None and not standing.backfilled and _precedes(fact, standing)
+    belated = _is_belated(fact, standing)
     previous = fact.previous_artifacts or (standing.artifacts if standing is not None else ())
     turn.events.append(intent_event(turn, fact, fact_id, EventKind.INTENT_DECLARED, previous, belated=belated))
     if not belated:
@@ -101,9 +99,7 @@ def _declare(turn: Turn, fact: IntentDeclared) -> str:
 
 
 def _withdraw(turn: Turn, fact: IntentWithdrawn) -> str:
-    mine = turn.state.of(fact.model)
-    belated = fact.backfilled and mine.standing is not None and not mine.standing.backfilled
-    belated = belated and mine.standing is not None and _precedes(fact, mine.standing)
+    belated = _is_belated(fact, turn.state.of(fact.model).standing)
     previous = fact.previous_artifacts
     turn.events.append(intent_event(turn, fact, fact.id, EventKind.INTENT_WITHDRAWN, previous, belated=belated))
     if not belated:
@@ -117,8 +113,11 @@ def _stands(standing: IntentRecord | None, artifacts: Artifacts) -> bool:
     return standing.artifacts == artifacts
 
 
-def _precedes(fact: IntentDeclared | IntentWithdrawn, standing: IntentRecord) -> bool:
-    return fact.declared_at < standing.declared_at
+def _is_belated(fact: IntentDeclared | IntentWithdrawn, standing: IntentRecord | None) -> bool:
+    """Whether it is history, read after newer declarations were taken in: it changes nothing of what stands."""
+    if standing is None or standing.backfilled:
+        return False
+    return fact.backfilled and fact.declared_at < standing.declared_at
 
 
 def _target_parts(turn: Turn) -> tuple[str, str]:

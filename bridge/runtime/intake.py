@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from bridge.clock import Clock
 from bridge.domain.facts import Fact, IntentDeclared, IntentWithdrawn, SourceLost, SourceReturned
 from bridge.domain.names import SourceRef
 from bridge.errors import DeploybridgeError, Stalled, Unavailable
-from bridge.ports import FactInbox, IntentSource, Standing
+from bridge.ports import FactInbox, FactOutcome, IntentSource, Standing
 
 _FIRST_RETRY = 1.0  # seconds: most failures are a blip
 _LONGEST_PAUSE = 600.0  # seconds between polls of a source that stays away
@@ -21,6 +21,10 @@ _FAILURES_TO_LOSE = 2  # a single failed poll is no loss; wrong credentials or a
 _JITTER = 0.1  # of the poll interval, so that many daemons don't poll one host in step
 
 log = structlog.get_logger()
+
+
+class NotRecorded(Exception):  # noqa: N818 - it names what happened, and does not leave the intake
+    """The source was read, but the log can't be written now: nothing is said against the source."""
 
 
 @dataclass(slots=True)
@@ -68,6 +72,11 @@ class Intake:
         """Make one pass and deal with its failure."""
         try:
             await self.catch_up()
+        except NotRecorded as error:
+            if self.status.problem is None:
+                log.warning("source_not_recorded", source=self.source.name, reason=str(error))
+            self.status.problem = str(error)
+            self.on_progress(self.status)
         except (Unavailable, Stalled) as error:
             await self._failed(error)
 
@@ -76,11 +85,12 @@ class Intake:
 
         Raises:
             Unavailable, Stalled: the source can't be read; what was recorded until then stays.
+            NotRecorded: the source is well, the log is not.
         """
         async for batch in self.source.read(self.cursor, self.standing()):
             self._readable()
             facts: list[Fact] = [*self._returned(), *batch.facts]
-            outcomes = await self.inbox.submit(facts, source=self.source.name, cursor=batch.cursor)
+            outcomes = await self._record(facts, batch.cursor)
             self.lost = False
             self.cursor = batch.cursor
             self.status.landings += batch.landings
@@ -92,15 +102,21 @@ class Intake:
             self.on_progress(self.status)
         self._readable()
         if returned := self._returned():
-            await self.inbox.submit(returned)
+            await self._record(returned, None)
             self.lost = False
         if not self.status.caught_up:
             log.info(
                 "source_caught_up", source=self.source.name, landings=self.status.landings, intents=self.status.intents
             )
-        self.status.caught_up = True
+        self.status.caught_up, self.status.problem = True, None
         self.status.succeeded_at = self.clock.now()
         self.on_progress(self.status)
+
+    async def _record(self, facts: Sequence[Fact], cursor: str | None) -> Sequence[FactOutcome]:
+        try:
+            return await self.inbox.submit(facts, source=self.source.name, cursor=cursor)
+        except Unavailable as error:
+            raise NotRecorded(f"what was read could not be recorded: {error}") from error
 
     def _readable(self) -> None:
         """It could be read: whoever sees ``source.returned`` in the log finds the status in order already."""
@@ -132,6 +148,7 @@ class Intake:
     def _pause(self) -> float:
         """Seconds to the next poll: the interval with jitter, or a growing pause after failures."""
         interval = self.source.poll_interval
-        if self.status.failures:
-            interval = min(min(interval, _FIRST_RETRY) * 2.0 ** (self.status.failures - 1), _LONGEST_PAUSE)
+        if self.status.problem is not None:
+            repeated = max(self.status.failures - 1, 0)
+            interval = min(min(interval, _FIRST_RETRY) * 2.0**repeated, _LONGEST_PAUSE)
         return interval * self.chance.uniform(1 - _JITTER, 1 + _JITTER)

@@ -24,9 +24,11 @@ from bridge.runtime.inbox import Inbox, Submission, fail
 from bridge.runtime.supervise import race
 from bridge.runtime.tail import Tail
 
-_BATCH_FACTS = 256  # keeps one turn of the core on the event loop well under 50 ms
-_TURN_FACTS = 32  # of one batch, without a pause; another thread may hold the interpreter for as long again and longer
-_TICK_EVENTS = 256  # likewise for deadlines that were slept over
+_BATCH_FACTS = 256  # of small submissions in one transaction; a larger submission is one of its own
+_TURN_FACTS = (
+    32  # of one submission, without a pause; another thread may hold the interpreter for as long again and longer
+)
+_TICK_EVENTS = 256  # deadlines that were slept over, in one transaction
 _SNAPSHOT_EVERY = 10_000  # events; a start-up replays a tail of at most about so many, which takes it about a second
 _LONGEST_PAUSE = 30.0  # seconds between attempts to reopen a log that can't be written
 

@@ -22,14 +22,18 @@ class ListInbox:
     def __init__(self) -> None:
         self.facts: list[Fact] = []
         self.cursors: list[str | None] = []
+        self.full = False
 
     async def submit(
         self, facts: Sequence[Fact], *, source: str | None = None, cursor: str | None = None, wait: bool = True
     ) -> Sequence[FactOutcome]:
         assert wait
+        del source  # the cursor tells enough here
+        if self.full:
+            raise Unavailable("the disk is full")
         first = len(self.facts) + 1
         self.facts += facts
-        if source is not None:
+        if cursor is not None:
             self.cursors.append(cursor)
         return [FactOutcome(str(number), number, appended=True) for number in range(first, len(self.facts) + 1)]
 
@@ -119,6 +123,20 @@ async def test_a_loss_that_the_last_daemon_recorded_is_ended_by_this_one() -> No
     taking, inbox = intake(ScriptedSource([]), lost=True)
     await taking.attempt()
     assert [type(fact) for fact in inbox.facts] == [SourceReturned]
+
+
+async def test_a_log_that_can_t_be_written_is_no_loss_of_the_source() -> None:
+    source = ScriptedSource([landing("v1")], [landing("v1")], [landing("v1")], [landing("v1")])
+    taking, inbox = intake(source)
+    inbox.full = True
+    for _ in range(3):
+        await taking.attempt()
+    assert taking.status.problem == "what was read could not be recorded: the disk is full"
+    inbox.full = False
+    await taking.attempt()
+    assert [type(fact) for fact in inbox.facts] == [IntentDeclared]
+    assert source.read_from == [None] * 4
+    assert taking.status.problem is None
 
 
 async def test_the_pause_grows_with_failures_and_falls_back_to_the_interval() -> None:

@@ -49,32 +49,16 @@ class FactWriter:
     ) -> IntentDeclared | IntentWithdrawn:
         """The intent that a change of declared artifacts is."""
         verb = "intent" if change.artifacts else "withdrawn"
-        intent_id = self._id(verb, change.target, revision)
-        told = {**_disagreements(change), **(details or {})}
-        source = self._source(revision, change.path)
-        if not change.artifacts:
-            return IntentWithdrawn(
-                id=intent_id,
-                model=Model.GITOPS,
-                target=change.target,
-                previous_artifacts=change.previous,
-                declared_at=at,
-                source=source,
-                actor=actor,
-                backfilled=backfilled,
-                details=told,
-            )
-        return IntentDeclared(
-            id=intent_id,
-            model=Model.GITOPS,
-            target=change.target,
-            artifacts=change.artifacts,
-            previous_artifacts=change.previous,
-            declared_at=at,
-            source=source,
+        return _declare_or_withdraw(
+            self._id(verb, change.target, revision),
+            change.target,
+            change.artifacts,
+            change.previous,
+            at=at,
+            source=self._source(revision, change.path),
             actor=actor,
             backfilled=backfilled,
-            details=told,
+            details={**_disagreements(change), **(details or {})},
         )
 
     def restated(
@@ -88,26 +72,15 @@ class FactWriter:
         backfilled: bool,
     ) -> IntentDeclared | IntentWithdrawn:
         """What stands at a tip, said again because the log would hold something else to be declared."""
-        source = self._source(revision, None)
-        if not artifacts:
-            return IntentWithdrawn(
-                id=self._id("withdrawn.restated", target, revision),
-                model=Model.GITOPS,
-                target=target,
-                previous_artifacts=previous,
-                declared_at=at,
-                source=source,
-                backfilled=backfilled,
-                details={"restated": True},
-            )
-        return IntentDeclared(
-            id=self._id("intent.restated", target, revision),
-            model=Model.GITOPS,
-            target=target,
-            artifacts=artifacts,
-            previous_artifacts=previous,
-            declared_at=at,
-            source=source,
+        verb = "intent.restated" if artifacts else "withdrawn.restated"
+        return _declare_or_withdraw(
+            self._id(verb, target, revision),
+            target,
+            artifacts,
+            previous,
+            at=at,
+            source=self._source(revision, None),
+            actor=None,
             backfilled=backfilled,
             details={"restated": True},
         )
@@ -126,6 +99,44 @@ class FactWriter:
 
     def _source(self, revision: str, path: str | None) -> SourceRef:
         return SourceRef("git", self.name, revision, path)
+
+
+def _declare_or_withdraw(
+    fact_id: str,
+    target: Target,
+    artifacts: Artifacts,
+    previous: Artifacts,
+    *,
+    at: datetime,
+    source: SourceRef,
+    actor: str | None,
+    backfilled: bool,
+    details: Mapping[str, object],
+) -> IntentDeclared | IntentWithdrawn:
+    if not artifacts:
+        return IntentWithdrawn(
+            id=fact_id,
+            model=Model.GITOPS,
+            target=target,
+            previous_artifacts=previous,
+            declared_at=at,
+            source=source,
+            actor=actor,
+            backfilled=backfilled,
+            details=details,
+        )
+    return IntentDeclared(
+        id=fact_id,
+        model=Model.GITOPS,
+        target=target,
+        artifacts=artifacts,
+        previous_artifacts=previous,
+        declared_at=at,
+        source=source,
+        actor=actor,
+        backfilled=backfilled,
+        details=details,
+    )
 
 
 def _disagreements(change: Change) -> dict[str, object]:

@@ -6,6 +6,7 @@ It only reads the mirror, which is our own; nothing of the user's or the system'
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from typing import IO
 from adapters.sources.git.objects import LAST_SECOND, FileChange, ObjectMissing, printable
 
 _FORMAT = "--format=%x01%H %T %ct %P%x00%an"
+_VERSION = re.compile(r"git version (\d+)\.(\d+)")
+_OLDEST = (2, 31)  # the first with --diff-merges=first-parent
 _CHUNK = 1 << 18  # bytes
 _COMMAND = (
     *("log", "--first-parent", "--reverse", "--raw", "-z", "--no-abbrev", "--root", "--no-renames", "--no-color"),
@@ -44,9 +47,13 @@ class LoggedCommit:
         return printable(self.author_bytes, None)
 
 
-def is_installed() -> bool:
-    """Whether there is a ``git`` to ask."""
-    return shutil.which("git") is not None
+def is_usable() -> bool:
+    """Whether there is a ``git`` that knows the words used here; an older one is left alone."""
+    if shutil.which("git") is None:
+        return False
+    asked = subprocess.run(["git", "version"], check=False, capture_output=True, text=True, env=_environment())  # noqa: S607 - the user's git
+    version = _VERSION.match(asked.stdout)
+    return version is not None and (int(version[1]), int(version[2])) >= _OLDEST
 
 
 def read_log(mirror: Path, tip: bytes, after: bytes | None) -> Iterator[tuple[bytes, LoggedCommit, list[FileChange]]]:

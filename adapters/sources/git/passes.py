@@ -133,7 +133,7 @@ class Reader:
     def read_history(self, cursor: Cursor, tip: bytes) -> Iterator[SourceBatch]:
         """Read what is asked for at first contact, in this process."""
         files, gathering = self._new_files(), Gathering()
-        if self._settings.history == "all" and git_log.is_installed() and self._is_long(tip):
+        if self._settings.history == "all" and git_log.is_usable() and self._is_long(tip):
             yield from self._follow(files, self._log(files, tip, None), cursor, gathering)
             return
         landings, opening = self._asked_for(tip)
@@ -218,7 +218,7 @@ class Reader:
 
     def _read(self, files: TrackedFiles, landings: Sequence[bytes], after: bytes | None) -> Generator[_Landing]:
         """Landings, the first of which follows ``after``, each with what it changed of the tracked files."""
-        if len(landings) >= self._long and git_log.is_installed():
+        if len(landings) >= self._long and git_log.is_usable():
             yield from self._log(files, landings[-1], after)
             return
         before = files.tree

@@ -72,6 +72,16 @@ def test_without_a_git_program_libgit2_reads_the_same(
     assert read(odd, tmp_path / "apart", long=_ALWAYS) == here
 
 
+def test_a_git_that_is_too_old_is_left_alone(odd: GitRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = read(odd, tmp_path / "here", long=_NEVER)
+    old = tmp_path / "old" / "git"
+    old.parent.mkdir()
+    old.write_text('#!/bin/sh\n[ "$1" = version ] && echo git version 2.25.1 && exit 0\nexit 129\n')
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{old.parent}{os.pathsep}/bin")
+    assert read(odd, tmp_path / "apart", long=_ALWAYS) == here
+
+
 def test_the_user_s_configuration_of_git_changes_nothing(
     odd: GitRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
