@@ -92,6 +92,10 @@ class GitSourceSettings(SettingsModel):
     rules: tuple[RuleSettings, ...] = Field(
         min_length=1, description="which files declare what, in order of precedence"
     )
+    machines: tuple[str, ...] = Field(
+        default=(),
+        description="globs of authors that are machines, besides names that look like one (renovate[bot], ci)",
+    )
     credentials: Credentials = Field(default=Credentials(), description="how to sign in, where the repository asks")
 
     @field_validator("url")
