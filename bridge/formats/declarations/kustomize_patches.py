@@ -51,7 +51,7 @@ def find_in_patches(patches: Value, pointer: str, nested: NestedText) -> Iterato
 def _find_in_operations(operations: list[Value], pointer: str, target: str | None) -> Iterator[Found]:
     for index, operation in enumerate(operations):
         path = known_text(descend(operation, "path"))
-        if path and _IMAGE_PATH.match(path) and descend(operation, "op") in _SETTING:
+        if path and _IMAGE_PATH.match(path) and known_text(descend(operation, "op")) in _SETTING:
             found = find_reference(known_text(descend(operation, "value")), f"{pointer}[{index}].value")
             if found is not None:
                 yield replace(found, service=target)
