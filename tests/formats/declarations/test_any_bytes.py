@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -219,3 +220,34 @@ def test_a_quarter_megabyte_of_one_thing_is_met_soon(unit: str) -> None:
     data = (unit * 250_000).encode()[:250_000].decode(errors="ignore").encode()
     for rules in _RULE_SETS[2:4]:  # helm-values, which walks everything, untemplated and templated
         assert _read_or_refuse(rules, data) == ()
+
+
+_BIG = "x" * 4_000_000
+_COSTLY = {
+    "aliases of one text as images": ("helm-values", f'a: &a "{_BIG}"\nb:\n' + "- {image: *a}\n" * 60_000),
+    "aliases of one text as patches": ("kustomize", f'a: &a "{_BIG}"\npatches:\n' + "- *a\n" * 100_000),
+    "aliases of one text as values": (
+        "argocd",
+        f'kind: Application\na: &a "{_BIG}"\nspec:\n  sources:\n' + "  - {helm: {values: *a}}\n" * 30_000,
+    ),
+    "markers everywhere": ("setters", 'a: b # {"$imagepolicy": "n:s:tag"}\n' * 120_000),
+    "images below a long key": ("helm-values", "k" * 1000 + ":\n" + "- {image: a:b}\n" * 80_000),
+    "nothing but line ends": ("keys by tags", "\n" * 4_900_000),
+    "nothing but comments": ("auto", "# c\n" * 1_200_000),
+    "an assignment and spaces": ("keys by tags", "A=x" + " " * 200_000 + "y"),
+    "a long parameter": ("argocd-source", 'helm: {parameters: [{name: "' + "a" * 4_000_000 + '\\\\", value: v}]}'),
+    "words for an expression": ("regex", "image: " + "a" * 4_900_000 + "\n"),
+    "a line of matches": ("regex", "image: a " * 500_000),
+}
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("name", _COSTLY)
+def test_files_made_to_cost_much_cost_less_than_two_seconds_of_work(name: str) -> None:
+    """A second, doubled for slow machines; by the process's own time, so that a busy machine changes nothing."""
+    rule, text = _COSTLY[name]
+    data = text.encode()
+    rules = RuleSet([RuleSettings.model_validate(_RULES[rule])])
+    started = time.process_time()
+    _read_or_refuse(rules, data)
+    assert time.process_time() - started < 2
