@@ -95,30 +95,28 @@ async def test_a_restart_at_any_landing_goes_on_the_same(repo: GitRepo, reading:
 
 
 @pytest.mark.parametrize(
-    ("name", "file_format", "base", "override"),
+    ("name", "base", "override"),
     [
-        ("values", "helm-values", "image: {repository: acme/shop, tag: v1}", "image: {tag: v2}"),
+        ("values", "image: {repository: acme/shop, tag: v1}", "image: {tag: v2}"),
         (
             "values",
-            "helm-values",
             "image: {repository: acme/shop, tag: v1}",
             "image: {repository: mirror/shop, tag: v2}",
         ),
         (
             "compose",
-            "helm-values",
             "services: {shop: {image: 'acme/shop:v1'}}",
             "services: {shop: {image: 'me/fork:v2'}}",
         ),
     ],
 )
 async def test_files_beside_the_base_override_it_by_the_place(
-    name: str, file_format: str, base: str, override: str, repo: GitRepo, reading: ReadingMaker
+    name: str, base: str, override: str, repo: GitRepo, reading: ReadingMaker
 ) -> None:
     heirs = f"shop/{name}-{{environment}}.yaml"
     rules = [
-        {"files": f"shop/{name}.yaml", "format": file_format, "inherited_by": heirs},
-        {"files": heirs, "format": file_format},
+        {"files": f"shop/{name}.yaml", "format": "helm-values", "inherited_by": heirs},
+        {"files": heirs, "format": "helm-values"},
     ]
     repo.commit({f"shop/{name}.yaml": base, f"shop/{name}-dev.yaml": "{}", f"shop/{name}-prod.yaml": override})
     repo.commit({f"shop/{name}.yaml": base.replace("v1", "v3")})

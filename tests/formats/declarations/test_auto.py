@@ -15,8 +15,7 @@ POD = "spec: {containers: [{image: 'acme/shop:v1'}]}"
     [
         ("kind: HelmRelease\nmetadata: {name: shop}\nspec: {values: {image: {tag: v1}}}", "spec.values.image.tag"),
         (
-            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: shop}\n"
-            "spec: {source: {helm: {valuesObject: {image: {tag: v1}}}}}",
+            "kind: Application\nmetadata: {name: shop}\nspec: {source: {helm: {valuesObject: {image: {tag: v1}}}}}",
             "spec.source.helm.valuesObject.image.tag",
         ),
         ("images: [{name: acme/shop, newTag: v1}]", "images[0].newTag"),
@@ -49,3 +48,8 @@ def test_documents_of_several_formats_keep_their_numbers(read: Read) -> None:
 def test_what_is_no_yaml_is_unreadable(read: Read) -> None:
     with pytest.raises(Unreadable):
         read("auto", "a: [")
+
+
+def test_a_template_is_read_without_its_actions(read: Read) -> None:
+    text = "{{- if .Values.on }}\na: [\n{{- end }}\nshop: {image: {tag: v1}}\nblog: {image: {tag: {{ .tag }}}}\n"
+    assert read("auto", text) == [("prod/shop", ":v1", "shop.image.tag")]

@@ -19,7 +19,12 @@ def test_a_marked_reference_is_for_the_service_of_its_policy(read: Read) -> None
 
 def test_marked_parts_in_one_mapping_are_one_image(read: Read) -> None:
     digest = "sha256:" + "b" * 64
-    text = f"image:\n  repository: acme/shop {marker(':name')}\n  tag: 007 {marker(':tag')}\n  digest: {digest} {marker(':digest')}\n"
+    lines = [
+        f"repository: acme/shop {marker(':name')}",
+        f"tag: 007 {marker(':tag')}",
+        f"digest: {digest} {marker(':digest')}",
+    ]
+    text = "\n  ".join(["image:", *lines])
     assert read("setters", text) == [("prod/shop", f"acme/shop:007@{digest}", "image.tag")]
 
 
