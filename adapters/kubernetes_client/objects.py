@@ -24,7 +24,7 @@ class ManagedFields(msgspec.Struct, rename="camel", gc=False):
     operation: str = ""
     time: str | None = None
     subresource: str = ""
-    fields_v1: msgspec.Raw | None = msgspec.field(name="fieldsV1", default=None)
+    fields_v1: msgspec.Raw = msgspec.field(name="fieldsV1", default=msgspec.Raw(b""))
 
 
 class Metadata(msgspec.Struct, rename="camel"):

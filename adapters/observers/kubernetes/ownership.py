@@ -83,7 +83,7 @@ def find_image_owner(entries: Sequence[ManagedFields], containers: Sequence[str]
     wanted = {f'k:{{"name":"{name}"}}' for name in containers}
     newest: ManagedFields | None = None
     for entry in entries:
-        if entry.subresource or entry.fields_v1 is None or _IMAGE not in bytes(entry.fields_v1):
+        if entry.subresource or _IMAGE not in bytes(entry.fields_v1):
             continue
         if _owns_image(entry.fields_v1, wanted) and (newest is None or (entry.time or "") >= (newest.time or "")):
             newest = entry
