@@ -1,4 +1,4 @@
-"""A cluster watched by a running daemon: what its workloads do is in the log, and whatever happens to the connection loses nothing."""
+"""A cluster watched by a running daemon: what its workloads do is in the log, and no broken connection loses any of it."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 
-class Unprocessable(Exception):
+class UnprocessableError(Exception):
     """Answered with 422."""
 
 
@@ -53,7 +53,9 @@ def _json_patch(obj: Any, operations: list[dict[str, Any]]) -> Any:
                 last = len(parent) if last == "-" else int(last)
             _operate(parent, last, operation)
         except (KeyError, IndexError, ValueError, TypeError) as error:
-            raise Unprocessable(f"the server rejected our request due to an error in our request: {error}") from error
+            raise UnprocessableError(
+                f"the server rejected our request due to an error in our request: {error}"
+            ) from error
     return obj
 
 
@@ -61,11 +63,11 @@ def _operate(parent: Any, last: Any, operation: dict[str, Any]) -> None:
     match operation["op"]:
         case "test":
             if parent[last] != operation["value"]:
-                raise Unprocessable(f"testing value {operation['path']} failed")
+                raise UnprocessableError(f"testing value {operation['path']} failed")
         case "remove":
             del parent[last]
         case "replace":
-            parent[last]  # noqa: B018 - it must be there
+            _ = parent[last]  # it must be there
             parent[last] = operation["value"]
         case "add":
             if isinstance(parent, list):
@@ -73,4 +75,4 @@ def _operate(parent: Any, last: Any, operation: dict[str, Any]) -> None:
             else:
                 parent[last] = operation["value"]
         case other:
-            raise Unprocessable(f"Unexpected kind: {other}")
+            raise UnprocessableError(f"Unexpected kind: {other}")

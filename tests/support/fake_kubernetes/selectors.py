@@ -9,7 +9,7 @@ from typing import Any
 _SET = re.compile(r"(?P<key>[^\s!=(),]+)\s+(?P<verb>in|notin)\s*\((?P<values>[^)]*)\)\Z")
 
 
-class BadSelector(Exception):
+class BadSelectorError(Exception):
     """Answered with 400."""
 
 
@@ -40,7 +40,7 @@ def _label(labels: Mapping[str, str], part: str) -> bool:
     if part.startswith("!"):
         return part[1:].strip() not in labels
     if not part or " " in part:
-        raise BadSelector(part)
+        raise BadSelectorError(part)
     return part in labels
 
 
@@ -48,5 +48,5 @@ def _field(metadata: Mapping[str, Any], part: str) -> bool:
     negated = "!=" in part
     key, _, value = part.replace("!=", "=").replace("==", "=").partition("=")
     if key not in {"metadata.name", "metadata.namespace"}:
-        raise BadSelector(f'field label not supported: "{key}"')
+        raise BadSelectorError(f'field label not supported: "{key}"')
     return bool(metadata.get(key.removeprefix("metadata."), "") == value) != negated

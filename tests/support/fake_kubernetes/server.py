@@ -14,9 +14,9 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.support.fake_kubernetes.patches import Unprocessable, apply_patch
-from tests.support.fake_kubernetes.selectors import BadSelector, matches
-from tests.support.fake_kubernetes.store import Compacted, Conflict, Entry, Key, NotFound, Object, Store
+from tests.support.fake_kubernetes.patches import UnprocessableError, apply_patch
+from tests.support.fake_kubernetes.selectors import BadSelectorError, matches
+from tests.support.fake_kubernetes.store import CompactedError, ConflictError, Entry, Key, NotFoundError, Object, Store
 
 KINDS = {
     "v1/namespaces": "Namespace",
@@ -157,15 +157,15 @@ class FakeKubernetes:
             return await self._answer(request)
         except ApiError as error:
             return _refusal(error)
-        except Conflict as error:
+        except ConflictError as error:
             return _refusal(ApiError(409, str(error)))
-        except NotFound:
+        except NotFoundError:
             return _refusal(ApiError(404, f"{request.path} not found"))
-        except Compacted:
+        except CompactedError:
             return _refusal(ApiError(410, f"too old resource version: ({self.store.compacted})"))
-        except (BadSelector, ValueError, KeyError) as error:
+        except (BadSelectorError, ValueError, KeyError) as error:
             return _refusal(ApiError(400, f"{type(error).__name__}: {error}"))
-        except Unprocessable as error:
+        except UnprocessableError as error:
             return _refusal(ApiError(422, str(error)))
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
@@ -179,11 +179,11 @@ class FakeKubernetes:
             return web.json_response(said)
         match = _PATH.match(request.path)
         if match is None:
-            raise NotFound
+            raise NotFoundError
         prefix = f"{match['group']}/" if match["group"] else ""
         resource = f"{prefix}{match['version']}/{match['plural']}"
         if resource not in KINDS:
-            raise NotFound
+            raise NotFoundError
         if match["plural"] in self.forbidden:
             raise ApiError(
                 403, f'{match["plural"]} is forbidden: User "deploybridge" cannot list resource "{match["plural"]}"'
@@ -274,7 +274,7 @@ class FakeKubernetes:
             try:
                 for entry in self.store.since(resource, int(wanted)):
                     watch.see(entry)
-            except Compacted:
+            except CompactedError:
                 if not self.gone_as_event:
                     raise
                 watch.tell("ERROR", _status(ApiError(410, f"too old resource version: {wanted}")))

@@ -18,15 +18,15 @@ Object = dict[str, Any]
 Key = tuple[str, str]  # namespace, name
 
 
-class Conflict(Exception):
+class ConflictError(Exception):
     """Answered with 409."""
 
 
-class NotFound(Exception):
+class NotFoundError(Exception):
     """Answered with 404."""
 
 
-class Compacted(Exception):
+class CompactedError(Exception):
     """Answered with 410."""
 
 
@@ -60,7 +60,7 @@ class Store:
     def at(self, resource: str, revision: int) -> dict[Key, Object]:
         """The objects as they were."""
         if revision < self.compacted:
-            raise Compacted
+            raise CompactedError
         state = dict(self.objects.get(resource, {}))
         for entry in reversed(self.history):
             if entry.revision <= revision:
@@ -75,7 +75,7 @@ class Store:
     def since(self, resource: str, revision: int) -> list[Entry]:
         """Every write to a resource after ``revision``."""
         if revision < self.compacted:
-            raise Compacted
+            raise CompactedError
         return [entry for entry in self.history if entry.revision > revision and entry.resource == resource]
 
     def compact(self) -> None:
@@ -87,7 +87,7 @@ class Store:
     def get(self, resource: str, key: Key) -> Object:
         found = self.objects.get(resource, {}).get(key)
         if found is None:
-            raise NotFound
+            raise NotFoundError
         return found
 
     def create(self, resource: str, obj: Object, manager: str = "kubectl-create") -> Object:
@@ -95,7 +95,7 @@ class Store:
         metadata = obj.setdefault("metadata", {})
         key = (metadata.get("namespace", ""), metadata["name"])
         if key in self.objects.get(resource, {}):
-            raise Conflict(f'{resource} "{key[1]}" already exists')
+            raise ConflictError(f'{resource} "{key[1]}" already exists')
         metadata |= {"uid": str(uuid.UUID(int=self.revision)), "creationTimestamp": self.time(), "generation": 1}
         _own_images(metadata, {}, obj, manager, self.time())
         return self._write(resource, "ADDED", key, obj, None)
@@ -105,7 +105,7 @@ class Store:
         before = self.get(resource, key)
         given = obj["metadata"].get("resourceVersion")
         if given and given != before["metadata"]["resourceVersion"]:
-            raise Conflict(
+            raise ConflictError(
                 "the object has been modified; please apply your changes to the latest version and try again"
             )
         after = copy.deepcopy(before)
