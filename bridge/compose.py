@@ -97,10 +97,11 @@ async def open_intake(
 @asynccontextmanager
 async def open_observing(core: Core, settings: BaseModel) -> AsyncIterator[Observing]:
     """Open one observer and what carries it to the inbox, each of its feeds from its cursor on."""
-    kind: str = settings.kind  # type: ignore[attr-defined]  # every adapter's table has a kind
+    kind: str = settings.kind  # type: ignore[attr-defined]  # every observer's table has a kind and a name
     adapter = catalog.import_adapter("observer", kind)
+    reported = core.recorder.fleet.reported(settings.name)  # type: ignore[attr-defined]
     observer: Observer
-    async with adapter.open_adapter(settings, clock=core.clock) as observer:
+    async with adapter.open_adapter(settings, clock=core.clock, reported=reported) as observer:
         stored = {feed.name: core.recorder.cursors.get(cursor_key(observer.name, feed.name)) for feed in observer.feeds}
         yield Observing(
             observer=observer,

@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 from bridge.domain.events import Event, EventKind, Track
 from bridge.domain.events import RecordedEvent as RecordedEvent  # noqa: PLC0414 - also a word of the ports
 from bridge.domain.facts import Fact
-from bridge.domain.names import ImageRef, Model, Target
+from bridge.domain.names import ImageRef, Model, Phase, Target
 
 # --- the event log -------------------------------------------------------------------------------------------------
 
@@ -167,6 +167,11 @@ class IntentSource(Protocol):
 # --- observers of what runs ------------------------------------------------------------------------------------------
 
 
+Reported = Mapping[
+    Target, tuple[tuple[ImageRef, ...], Phase]
+]  # what an observer told last of each target, as the log says
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
     """What one feed saw at once. ``judge`` is called exactly once, when everything that the observer saw before is recorded.
@@ -197,7 +202,10 @@ class Feed(Protocol):
 
 
 class Observer(Protocol):
-    """Watches a system that deploys. Its feeds are read at the same time; their sightings are judged one after the other."""
+    """Watches a system that deploys. Its feeds are read at the same time; their sightings are judged one after the other.
+
+    It is opened with what the log says that it told last (``Reported``): what is gone since then is to be told too.
+    """
 
     name: str
     feeds: Sequence[Feed]

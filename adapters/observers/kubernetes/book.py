@@ -15,6 +15,7 @@ from adapters.observers.kubernetes.pods import Pod
 from adapters.observers.kubernetes.settings import Kind
 from adapters.observers.kubernetes.workloads import Workload, WorkloadKey
 from bridge.domain.facts import ObservationReported
+from bridge.domain.matching import same_artifacts
 from bridge.domain.names import ImageRef, Phase, SourceRef, Target, bundle
 from bridge.domain.times import parse_time
 
@@ -51,12 +52,13 @@ class Book:
 
     source: SourceRef
     cluster: str
+    told: dict[Target, tuple[tuple[ImageRef, ...], Phase]] = field(default_factory=dict)  # the last word on each
     entries: dict[WorkloadKey, Entry] = field(default_factory=dict)
     started: bool = False  # from now on changes are news; before, the state is only being collected
     unmapped: dict[WorkloadKey, None] = field(default_factory=dict)
     _targets: dict[Target, dict[WorkloadKey, None]] = field(default_factory=dict)
     _pods: dict[WorkloadKey, dict[str, Pod]] = field(default_factory=dict)
-    _told: dict[Target, tuple[tuple[ImageRef, ...], Phase]] = field(default_factory=dict)
+    _unreported: dict[Target, None] = field(default_factory=dict)
     _count: int = 0
 
     def apply(self, changes: Iterable[Change[Workload]]) -> list[ObservationReported]:
@@ -80,13 +82,25 @@ class Book:
                     facts += self._news(entry.workload.target)
         return facts
 
-    def first_reports(self) -> list[Target]:
-        """The targets that nothing was told of yet."""
-        return [target for target in self._targets if target not in self._told]
+    def first_targets(self, *, followed_on: bool) -> list[Target]:
+        """The targets that ``report`` is to be asked for once the state was read; each once.
+
+        What was told before and is not there any more is gone, unless everything since was watched (``followed_on``): then its
+        end was seen, and was none (a Job that was cleaned up).
+        """
+        targets = list(self._unreported)
+        self._unreported.clear()
+        if not followed_on:
+            targets += [target for target in self.told if target not in self._targets]
+        return targets
 
     def report(self, targets: Sequence[Target]) -> list[ObservationReported]:
-        """What these run now, where it was not told already."""
-        return [fact for target in targets for fact in self._news(target)]
+        """What these run after a start, where it was not told before it."""
+        facts: list[ObservationReported] = []
+        for target in targets:
+            self._remember(target)
+            facts += self._news(target)
+        return facts
 
     def unreadable(self) -> list[str]:
         """Images that are none, with their workloads; a few of them."""
@@ -120,6 +134,8 @@ class Book:
             self.entries.pop(workload.key, None)
             return [] if before is None else [before]
         self._targets.setdefault(workload.target, {})[workload.key] = None
+        if not self.started:
+            self._unreported[workload.target] = None
         self._note(known, workload)
         return [workload.target] if before is None or before == workload.target else [before, workload.target]
 
@@ -139,6 +155,22 @@ class Book:
         if entry.phase is Phase.LIVE:
             entry.live_images = entry.texts
         self._weigh_pods(entry)
+
+    def _remember(self, target: Target) -> None:
+        """Take from the log what the cluster can't tell: that these images were live before, and their digests."""
+        artifacts, phase = self.told.get(target, ((), Phase.GONE))
+        known = {(image.canonical_repository, image.tag): image.digest for image in artifacts if image.digest}
+        entries = [self.entries[key] for key in self._targets.get(target, {})]
+        for entry in entries:
+            for text, reference in entry.workload.images:
+                digest = reference and known.get((reference.canonical_repository, reference.tag))
+                if digest and text not in entry.digests:
+                    entry.digests[text] = digest
+        now = bundle(image for entry in entries for image in entry.artifacts())
+        if phase is Phase.LIVE and same_artifacts(artifacts, now):
+            for entry in entries:
+                if entry.phase is not Phase.FAILED:
+                    entry.phase, entry.live_images = Phase.LIVE, entry.texts
 
     def _unlink(self, target: Target | None, key: WorkloadKey) -> None:
         if target is not None and (keys := self._targets.get(target)) is not None:
@@ -172,9 +204,9 @@ class Book:
             yield from self._gone(target, change)
             return
         artifacts, phase, reason = _sum_up(entries)
-        if not artifacts or self._told.get(target) == (artifacts, phase):
+        if not artifacts or self.told.get(target) == (artifacts, phase):
             return
-        self._told[target] = (artifacts, phase)
+        self.told[target] = (artifacts, phase)
         newest = max(entries, key=lambda entry: entry.changed)
         yield ObservationReported(
             target=target,
@@ -197,7 +229,7 @@ class Book:
 
     def _gone(self, target: Target, change: Change[Workload] | None) -> Iterator[ObservationReported]:
         self._targets.pop(target, None)
-        told = self._told.pop(target, None)
+        told = self.told.pop(target, None)
         if told is None or told[1] is Phase.GONE:
             return
         was = change.before.key if change is not None and change.before is not None else None

@@ -18,7 +18,7 @@ from bridge.domain.facts import Fact
 from bridge.domain.names import SourceRef
 from bridge.errors import Stalled, Unavailable
 from bridge.formats.mapping import TargetMap
-from bridge.ports import Feed, Observer, Sighting
+from bridge.ports import Feed, Observer, Reported, Sighting
 
 _PATHS = {
     Kind.DEPLOYMENT: "/apis/apps/v1",
@@ -34,27 +34,32 @@ Kept = TypeVar("Kept")
 
 
 @asynccontextmanager
-async def open_observer(settings: KubernetesObserverSettings, *, clock: Clock) -> AsyncIterator[Observer]:
+async def open_observer(
+    settings: KubernetesObserverSettings, *, clock: Clock, reported: Reported
+) -> AsyncIterator[Observer]:
     """Open the observer. Nothing is asked of the cluster before a feed is read.
 
     Raises:
         Stalled: the kubeconfig or the service account can't be used.
     """
     async with open_cluster(settings.connection, clock) as cluster:
-        yield KubernetesObserver(settings, cluster, clock)
+        yield KubernetesObserver(settings, cluster, clock, reported)
 
 
 class KubernetesObserver:
     """Implements ``Observer``."""
 
-    def __init__(self, settings: KubernetesObserverSettings, cluster: Cluster, clock: Clock) -> None:
+    def __init__(
+        self, settings: KubernetesObserverSettings, cluster: Cluster, clock: Clock, reported: Reported
+    ) -> None:
         self.name = settings.name
-        self._book = Book(SourceRef("kubernetes", settings.name), settings.cluster_name)
+        self._book = Book(SourceRef("kubernetes", settings.name), settings.cluster_name, dict(reported))
         self._cluster = cluster
         self._server: str | None = None
         self._mapping = TargetMap(settings.mapping)
         self._waiting: set[str] = set()
         self._all_listed = asyncio.Event()
+        self._followed_on = True
         self._refused: dict[str, str] = {}
         self.feeds: Sequence[Feed] = self._open_feeds(settings, clock)
 
@@ -96,8 +101,9 @@ class KubernetesObserver:
 
     # The targets are told of when every kind was listed: a service may be made of several, and half of it is not what runs.
 
-    def listed(self, feed: str) -> None:
-        """Note that a feed's state is in the book."""
+    def listed(self, feed: str, *, followed_on: bool) -> None:
+        """Note that a feed's state is in the book, and whether it follows on what the log has of it."""
+        self._followed_on = self._followed_on and followed_on
         self._refused.pop(feed, None)
         self._arrived(feed)
 
@@ -114,7 +120,7 @@ class KubernetesObserver:
 
     def first_reports(self) -> list[Callable[[], Sequence[Fact]]]:
         """Everything that nobody was told of yet, in portions."""
-        targets = self._book.first_reports()
+        targets = self._book.first_targets(followed_on=self._followed_on)
         return [
             partial(self._book.report, targets[start : start + _AT_ONCE]) for start in range(0, len(targets), _AT_ONCE)
         ]
@@ -152,7 +158,7 @@ class _ResourceFeed(Generic[Kept]):
                         yield sighting
                     if batch.synced and self._first:
                         self._first = False
-                        self._observer.listed(self.name)
+                        self._observer.listed(self.name, followed_on=cursor is not None and batch.gap is None)
                         await self._observer.all_listed()
                         for judge in self._observer.first_reports():
                             yield Sighting(judge=judge)
