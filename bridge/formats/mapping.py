@@ -181,7 +181,7 @@ class _Rule:
                 return None
             words |= found
         for label, glob in self._labels.items():
-            if not fnmatchcase(subject.labels.get(label, "\0"), glob):
+            if (value := subject.labels.get(label)) is None or not fnmatchcase(value, glob):
                 return None
         return words
 

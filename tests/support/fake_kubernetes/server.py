@@ -7,6 +7,7 @@ import base64
 import contextlib
 import json
 import re
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -310,17 +311,19 @@ class FakeKubernetes:
 
 
 @asynccontextmanager
-async def serve_kubernetes(fake: FakeKubernetes | None = None) -> AsyncIterator[FakeKubernetes]:
+async def serve_kubernetes(
+    fake: FakeKubernetes | None = None, *, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[FakeKubernetes]:
     """A server on a free port of loopback."""
     fake = fake or FakeKubernetes()
     app = web.Application(client_max_size=16 * 1024 * 1024)
     app.router.add_route("*", "/{path:.*}", fake.answer)
     runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=0.1, access_log=None, handler_cancellation=True)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     host, port = runner.addresses[0][:2]
-    fake.url = f"http://{host}:{port}"
+    fake.url = f"http{'s' if tls else ''}://{host}:{port}"
     try:
         yield fake
     finally:
