@@ -172,7 +172,8 @@ class ListWatch(Generic[Kept]):
             if not page.metadata.continue_:
                 break
             yield Batch(changes)
-            limit = max(_SMALLEST_PAGE, min(limit * _PAGE_BYTES // (len(body) + 1), self.cluster.settings.page_size))
+            fitting = max(_SMALLEST_PAGE, limit * _PAGE_BYTES // (len(body) + 1))
+            limit = min(fitting, self.cluster.settings.page_size)
             params = {**self.selectors, "limit": str(limit), "continue": page.metadata.continue_}
         for key in self._known.keys() - seen:
             gone = self._known.pop(key).kept

@@ -1,6 +1,4 @@
-"""A server with 10,000 Deployments as a real cluster writes them, and as many changes a second as asked for: the other side of
-``scripts/bench observe``, in a process of its own.
-"""
+"""The other side of ``scripts/bench observe``: Deployments as a real cluster writes them, and as many changes a second as asked."""
 
 from __future__ import annotations
 
@@ -102,6 +100,7 @@ class Cluster:
         self.rate, self.seconds = 0, 0.0
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Every path; ``/start`` lets the changes begin."""
         if request.path == "/start":
             self.rate, self.seconds = int(request.query["rate"]), float(request.query["seconds"])
             self.told.set()

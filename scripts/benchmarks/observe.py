@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ class _Kept(cluster.Cluster):
 
     bodies: list[bytes]
 
-    async def get(self, path: str, params: Any) -> bytes:
+    async def get(self, path: str, params: Mapping[str, str]) -> bytes:
         body = await super().get(path, params)
         self.bodies.append(body)
         return body
