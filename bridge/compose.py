@@ -24,7 +24,7 @@ from bridge.runtime.health import HealthBoard
 from bridge.runtime.inbox import Inbox
 from bridge.runtime.intake import Intake, IntakeStatus
 from bridge.runtime.lock import exclusive
-from bridge.runtime.observing import Observing, cursor_key
+from bridge.runtime.observing import ObserverStatus, Observing, cursor_key
 from bridge.runtime.recorder import Recorder
 from bridge.runtime.supervise import Crew, forever, task_group
 from bridge.runtime.tail import Tail
@@ -95,7 +95,9 @@ async def open_intake(
 
 
 @asynccontextmanager
-async def open_observing(core: Core, settings: BaseModel) -> AsyncIterator[Observing]:
+async def open_observing(
+    core: Core, settings: BaseModel, on_progress: Callable[[ObserverStatus], None]
+) -> AsyncIterator[Observing]:
     """Open one observer and what carries it to the inbox, each of its feeds from its cursor on."""
     kind: str = settings.kind  # type: ignore[attr-defined]  # every observer's table has a kind and a name
     adapter = catalog.import_adapter("observer", kind)
@@ -110,6 +112,7 @@ async def open_observing(core: Core, settings: BaseModel) -> AsyncIterator[Obser
             clock=core.clock,
             cursors={name: cursor for name, cursor in stored.items() if cursor is not None},
             lost=f"observer:{observer.name}" in core.recorder.fleet.lost_sources(),
+            on_progress=on_progress,
         )
 
 

@@ -22,6 +22,7 @@ from bridge.clock import Clock, SystemClock
 from bridge.compose import Core, open_core, open_intake, open_observing, record_config
 from bridge.runtime.health import ObserverHealth
 from bridge.runtime.intake import IntakeStatus
+from bridge.runtime.observing import ObserverStatus
 from bridge.runtime.supervise import Crew, forever, task_group
 from bridge.settings import Mode, Settings, changed_keys, is_loopback
 
@@ -136,10 +137,16 @@ class Observers:
         self.start()
 
     async def _take_in(self, settings: BaseModel) -> None:
-        async with open_observing(self._core, settings) as observing:
+        async with open_observing(self._core, settings, self._progressed) as observing:
             health = ObserverHealth(observing.status, observing.observer.details)
             self._core.board.observers[observing.observer.name] = health
             await observing.run()
+
+    def _progressed(self, status: ObserverStatus) -> None:
+        if status.problem is not None:
+            self._core.metrics.source_failed(status.name)
+        elif status.seen_at is not None:
+            self._core.metrics.source_succeeded(status.name, status.seen_at)
 
 
 @asynccontextmanager

@@ -34,17 +34,12 @@ class _Version(msgspec.Struct, rename="camel"):
 
 @asynccontextmanager
 async def open_cluster(settings: ConnectionSettings, clock: Clock) -> AsyncIterator[Cluster]:
-    """Read the credentials and open a session; nothing is asked yet.
-
-    Raises:
-        Stalled: the kubeconfig or the service account can't be used.
-    """
-    access = await asyncio.get_running_loop().run_in_executor(None, find_access, settings, clock)
+    """Open a session. Nothing is read or asked yet: wrong credentials are said by each request, until they are right."""
     # A watch holds a connection for as long as it lasts: no limit of the pool may make one wait for another.
-    connector = aiohttp.TCPConnector(limit=0, ssl=access.tls if access.tls is not None else True)
+    connector = aiohttp.TCPConnector(limit=0)
     headers = {"User-Agent": f"deploybridge/{version('deploybridge')}", "Accept-Encoding": "identity"}
     async with aiohttp.ClientSession(connector=connector, headers=headers, read_bufsize=_CHUNK) as session:
-        yield Cluster(access, session, settings)
+        yield Cluster(settings, session, clock)
 
 
 class Cluster:
@@ -52,15 +47,16 @@ class Cluster:
 
     def __init__(
         self,
-        access: Access,
-        session: aiohttp.ClientSession,
         settings: ConnectionSettings,
+        session: aiohttp.ClientSession,
+        clock: Clock,
         chance: random.Random | None = None,
     ) -> None:
         self.settings = settings
         self.chance = chance or random.Random()  # noqa: S311 - it spreads load, it guards nothing
-        self._access = access
+        self._access: Access | None = None
         self._session = session
+        self._clock = clock
 
     async def server_version(self) -> str:
         """Such as ``v1.32.4``."""
@@ -70,7 +66,8 @@ class Cluster:
         """The body of a 200.
 
         Raises:
-            Unavailable, Gone, Rejected, Stalled: there is none.
+            Unavailable, Gone, Rejected: there is none.
+            Stalled: the kubeconfig or the service account can't be used.
         """
         return await self.request("GET", path, params)
 
@@ -114,18 +111,20 @@ class Cluster:
         what = f"{method} {path}"
         again = True
         while True:
-            signed = {**(headers or {}), **await self._access.credentials.headers()}
+            access = await self._find_access()
+            signed = {**(headers or {}), **await access.credentials.headers()}
             with _as_ours(what):
                 answer = await self._session.request(
                     method,
-                    self._access.server + path,
+                    access.server + path,
                     params=params,
                     headers=signed,
                     data=body,
                     timeout=timeout,
                     allow_redirects=False,
-                    server_hostname=self._access.server_name,
-                    proxy=self._access.proxy,
+                    ssl=access.tls if access.tls is not None else True,
+                    server_hostname=access.server_name,
+                    proxy=access.proxy,
                 )
             try:
                 if answer.status < _FIRST_ERROR:
@@ -133,11 +132,19 @@ class Cluster:
                     return
                 with _as_ours(what):
                     refusal = await answer.content.read(_LARGEST_REFUSAL)
-                if not (answer.status == _UNAUTHORIZED and again and self._access.credentials.refused()):
+                if not (answer.status == _UNAUTHORIZED and again and access.credentials.refused()):
+                    if answer.status == _UNAUTHORIZED:
+                        self._access = None  # the kubeconfig may hold other credentials by the next attempt
                     raise failure(answer.status, refusal, answer.headers, what)
                 again = False  # the token has rotated: once more with the new one
             finally:
                 answer.close()
+
+    async def _find_access(self) -> Access:
+        if self._access is None:
+            loop = asyncio.get_running_loop()
+            self._access = await loop.run_in_executor(None, find_access, self.settings, self._clock)
+        return self._access
 
     def _spread(self, seconds: float) -> float:
         return seconds * self.chance.uniform(1 - _JITTER, 1 + _JITTER)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -74,6 +74,7 @@ class Observing:
     clock: Clock
     cursors: dict[str, str]
     lost: bool
+    on_progress: Callable[[ObserverStatus], None] = lambda _status: None
     chance: random.Random = field(default_factory=random.Random)
     status: ObserverStatus = field(init=False)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
@@ -112,6 +113,7 @@ class Observing:
             if facts or cursor is not None:
                 await self._record(feed, facts, cursor)
             self.status.seen_at = self.clock.now()
+            self.on_progress(self.status)
 
     def _readable(self, status: FeedStatus, sighting: Sighting) -> None:
         if sighting.caught_up:
@@ -168,6 +170,7 @@ class Observing:
         status.problem, status.caught_up = str(error), False
         if status.failures == 1:
             log.warning("observer_failed", observer=self.observer.name, feed=feed.name, reason=str(error))
+        self.on_progress(self.status)
         certain = isinstance(error, Stalled) or status.failures >= _FAILURES_TO_LOSE
         if feed.optional or not certain:
             return

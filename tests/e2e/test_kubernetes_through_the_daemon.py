@@ -248,6 +248,21 @@ async def test_a_rotated_token_is_read_again(fake: FakeKubernetes, cluster: Work
     assert "source.lost" not in [record["kind"] for record in log.records]
 
 
+async def test_a_kubeconfig_that_is_not_there_yet_degrades_the_observer_only(
+    fake: FakeKubernetes, cluster: Workloads, tmp_path: Path
+) -> None:
+    cluster.create("shop", V1)
+    config = write_config(tmp_path, fake)
+    (tmp_path / "kubeconfig").unlink()
+    async with running(config) as (_, log):
+        assert "can't be read" in (await log.kind("source.lost"))["details"]["reason"]
+        await log.takes_observations()
+        assert (await log.ready())["status"] == "degraded"
+        write_kubeconfig(tmp_path / "kubeconfig", fake.url)
+        await log.kind("source.returned")
+        await seen(log, "shop v1 started")
+
+
 async def test_two_clusters_are_two_observers(fake: FakeKubernetes, cluster: Workloads, tmp_path: Path) -> None:
     cluster.create("shop", V1)
     cluster.complete("shop")

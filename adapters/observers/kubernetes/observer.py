@@ -37,11 +37,7 @@ Kept = TypeVar("Kept")
 async def open_observer(
     settings: KubernetesObserverSettings, *, clock: Clock, reported: Reported
 ) -> AsyncIterator[Observer]:
-    """Open the observer. Nothing is asked of the cluster before a feed is read.
-
-    Raises:
-        Stalled: the kubeconfig or the service account can't be used.
-    """
+    """Open the observer. Nothing is read or asked before a feed is."""
     async with open_cluster(settings.connection, clock) as cluster:
         yield KubernetesObserver(settings, cluster, clock, reported)
 
