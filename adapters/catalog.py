@@ -12,12 +12,14 @@ from pydantic import BaseModel
 
 ADAPTERS = {
     ("source", "git"): "adapters.sources.git",
+    ("observer", "kubernetes"): "adapters.observers.kubernetes",
     ("eventlog", "sqlite"): "adapters.eventlogs.sqlite",
 }
 
 # The adapters that the configuration lists, and the name of their table in the module's settings.py.
 SETTINGS = {
     ("source", "git"): "GitSourceSettings",
+    ("observer", "kubernetes"): "KubernetesObserverSettings",
 }
 
 

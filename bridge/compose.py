@@ -18,12 +18,13 @@ from pydantic import BaseModel
 from adapters import catalog
 from bridge.clock import Clock, SystemClock
 from bridge.domain.facts import ConfigChanged
-from bridge.ports import EventReader, IntentSource
+from bridge.ports import EventReader, IntentSource, Observer
 from bridge.runtime import replay
 from bridge.runtime.health import HealthBoard
 from bridge.runtime.inbox import Inbox
 from bridge.runtime.intake import Intake, IntakeStatus
 from bridge.runtime.lock import exclusive
+from bridge.runtime.observing import ObserverStatus, Observing, cursor_key
 from bridge.runtime.recorder import Recorder
 from bridge.runtime.supervise import Crew, forever, task_group
 from bridge.runtime.tail import Tail
@@ -89,6 +90,28 @@ async def open_intake(
             cursor=core.recorder.cursors.get(source.name),
             standing=lambda: core.recorder.fleet.standing(source.model, source.name),
             lost=f"{source.model}:{source.name}" in core.recorder.fleet.lost_sources(),
+            on_progress=on_progress,
+        )
+
+
+@asynccontextmanager
+async def open_observing(
+    core: Core, settings: BaseModel, on_progress: Callable[[ObserverStatus], None]
+) -> AsyncIterator[Observing]:
+    """Open one observer and what carries it to the inbox, each of its feeds from its cursor on."""
+    kind: str = settings.kind  # type: ignore[attr-defined]  # every observer's table has a kind and a name
+    adapter = catalog.import_adapter("observer", kind)
+    reported = core.recorder.fleet.reported(settings.name)  # type: ignore[attr-defined]
+    observer: Observer
+    async with adapter.open_adapter(settings, clock=core.clock, reported=reported) as observer:
+        stored = {feed.name: core.recorder.cursors.get(cursor_key(observer.name, feed.name)) for feed in observer.feeds}
+        yield Observing(
+            observer=observer,
+            kind=kind,
+            inbox=core.inbox,
+            clock=core.clock,
+            cursors={name: cursor for name, cursor in stored.items() if cursor is not None},
+            lost=f"observer:{observer.name}" in core.recorder.fleet.lost_sources(),
             on_progress=on_progress,
         )
 

@@ -19,8 +19,10 @@ from bridge.api.auth import Token
 from bridge.api.server import Listener, open_listener
 from bridge.api.wiring import ApiWiring, HealthReport
 from bridge.clock import Clock, SystemClock
-from bridge.compose import Core, open_core, open_intake, record_config
+from bridge.compose import Core, open_core, open_intake, open_observing, record_config
+from bridge.runtime.health import ObserverHealth
 from bridge.runtime.intake import IntakeStatus
+from bridge.runtime.observing import ObserverStatus
 from bridge.runtime.supervise import Crew, forever, task_group
 from bridge.settings import Mode, Settings, changed_keys, is_loopback
 
@@ -47,6 +49,7 @@ class Bridge:
     core: Core
     listener: Listener
     sources: Sources
+    observers: Observers
 
     @property
     def url(self) -> str:
@@ -65,6 +68,8 @@ class Bridge:
         await record_config(core, reason="reload", changed=changed, needs_restart=waiting)
         if any(key.partition(".")[0] in {"sources", "mode"} for key in changed):
             await self.sources.replace()
+        if any(key.partition(".")[0] == "observers" for key in changed):
+            await self.observers.replace()
         log.info("config_applied", changed=changed, needs_restart=waiting)
 
 
@@ -107,6 +112,43 @@ class Sources:
             self._core.metrics.source_succeeded(status.name, status.succeeded_at)
 
 
+class Observers:
+    """The running observers; replaced as a whole when their configuration changes."""
+
+    def __init__(self, core: Core, group: asyncio.TaskGroup) -> None:
+        """Own the observers' tasks in ``group``."""
+        self._core = core
+        self._crew = Crew(group)
+
+    def start(self) -> None:
+        """Begin to take in what every configured observer sees."""
+        self._core.board.observers.clear()
+        for settings in self._core.settings.observers:
+            name = f"observer:{settings.name}"  # type: ignore[attr-defined]  # every observer's table has a name
+            self._crew.start(name, forever(name, self._take_in(settings)))
+
+    async def stop(self) -> None:
+        """End every observer; what it submitted is still recorded."""
+        await self._crew.stop()
+
+    async def replace(self) -> None:
+        """Stop them all and start those of the present configuration, each from its cursors."""
+        await self.stop()
+        self.start()
+
+    async def _take_in(self, settings: BaseModel) -> None:
+        async with open_observing(self._core, settings, self._progressed) as observing:
+            health = ObserverHealth(observing.status, observing.observer.details)
+            self._core.board.observers[observing.observer.name] = health
+            await observing.run()
+
+    def _progressed(self, status: ObserverStatus) -> None:
+        if status.problem is not None:
+            self._core.metrics.source_failed(status.name)
+        elif status.seen_at is not None:
+            self._core.metrics.source_succeeded(status.name, status.seen_at)
+
+
 @asynccontextmanager
 async def open_bridge(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Bridge]:
     """Run the whole daemon for as long as the context lasts; end it in order within ``shutdown_limit``.
@@ -116,13 +158,15 @@ async def open_bridge(settings: Settings, *, clock: Clock | None = None) -> Asyn
     """
     limit = settings.shutdown_limit.total_seconds()
     async with open_core(settings, clock or SystemClock()) as core, task_group() as group:
-        sources = Sources(core, group)
+        sources, observers = Sources(core, group), Observers(core, group)
         listener = await open_listener(build_app(_wiring(core)), *bind_address(settings), drain_seconds=limit)
         try:
             sources.start()
-            yield Bridge(core=core, listener=listener, sources=sources)
+            observers.start()
+            yield Bridge(core=core, listener=listener, sources=sources, observers=observers)
         finally:
             await listener.close()
+            await observers.stop()
             await sources.stop()
 
 

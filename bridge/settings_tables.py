@@ -126,9 +126,7 @@ class Settings(SettingsModel):
     )
     tokens: tuple[TokenSettings, ...] = Field(default=(), description="clients of the API; without any, loopback only")
     sources: tuple[SerializeAsAny[BaseModel], ...] = Field(default=(), description="where intents are read from")
-    observers: tuple[SerializeAsAny[BaseModel], ...] = Field(
-        default=(), description="what reports what runs; no kinds yet"
-    )
+    observers: tuple[SerializeAsAny[BaseModel], ...] = Field(default=(), description="what is watched to see what runs")
     exporters: tuple[SerializeAsAny[BaseModel], ...] = Field(
         default=(), description="where the log is sent; no kinds yet"
     )
@@ -168,7 +166,7 @@ class Settings(SettingsModel):
         """What can't hold together though each key is right: (path, what and what to do)."""
         yield from self._limit_contradictions()
         yield from self._mode_contradictions()
-        for table in ("environments", "tokens", "sources"):
+        for table in ("environments", "tokens", "sources", "observers"):
             yield from _repeated_names(table, getattr(self, table))
 
     def _two_polls(self) -> timedelta:
