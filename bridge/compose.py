@@ -7,7 +7,7 @@ sources around it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,8 @@ from pydantic import BaseModel
 from adapters import catalog
 from bridge.clock import Clock, SystemClock
 from bridge.domain.facts import ConfigChanged
-from bridge.ports import EventReader, IntentSource
+from bridge.formats.hook_settings import HookSettings
+from bridge.ports import EventReader, HookDecoder, IntentSource
 from bridge.runtime import replay
 from bridge.runtime.health import HealthBoard
 from bridge.runtime.inbox import Inbox
@@ -91,6 +92,14 @@ async def open_intake(
             lost=f"{source.model}:{source.name}" in core.recorder.fleet.lost_sources(),
             on_progress=on_progress,
         )
+
+
+def open_decoders(settings: Settings) -> Iterator[tuple[HookSettings, HookDecoder]]:
+    """The configured hooks, each with the decoder of its kind."""
+    for each in settings.hooks:
+        assert isinstance(each, HookSettings), "every hook's table is built on it"
+        kind: str = each.kind  # type: ignore[attr-defined]  # every adapter's table has a kind
+        yield each, catalog.import_adapter("hook", kind).open_decoder(each)
 
 
 @asynccontextmanager

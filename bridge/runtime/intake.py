@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from bridge.domain.facts import Fact, IntentDeclared, IntentWithdrawn, SourceLos
 from bridge.domain.names import SourceRef
 from bridge.errors import DeploybridgeError, Stalled, Unavailable
 from bridge.ports import FactInbox, FactOutcome, IntentSource, Standing
+from bridge.runtime.supervise import race
 
 _FIRST_RETRY = 1.0  # seconds: most failures are a blip
 _LONGEST_PAUSE = 600.0  # seconds between polls of a source that stays away
@@ -57,6 +59,7 @@ class Intake:
     on_progress: Callable[[IntakeStatus], None] = lambda _status: None
     chance: random.Random = field(default_factory=random.Random)
     status: IntakeStatus = field(init=False)
+    _hinted: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         """Begin with an empty status."""
@@ -65,8 +68,14 @@ class Intake:
     async def run(self) -> None:
         """Poll until cancelled. What goes wrong is recorded once, retried with backoff, and recorded once when it is over."""
         while True:
+            self._hinted.clear()
             await self.attempt()
-            await self.source.wait_for_change(self._pause())
+            if not self._hinted.is_set():
+                await race(self.source.wait_for_change(self._pause()), self._hinted.wait())
+
+    def hint(self) -> None:
+        """Poll now. Hints during a pass, however many, cause one more: it may have looked already."""
+        self._hinted.set()
 
     async def attempt(self) -> None:
         """Make one pass and deal with its failure."""

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from adapters.sources.git.client import Mirror, set_up_libgit2
+from adapters.sources.git.hinted import follows, is_same_repository
 from adapters.sources.git.local import watch
 from adapters.sources.git.passes import Reader
 from adapters.sources.git.settings import GitSourceSettings
 from bridge.clock import Clock
 from bridge.domain.names import Model
 from bridge.errors import DeploybridgeError
-from bridge.ports import IntentSource, SourceBatch, Standing
+from bridge.ports import Hint, IntentSource, SourceBatch, Standing
 
 _CLOSING = 5.0  # seconds that an end waits for the thread; a fetch notices within a moment unless the server is silent
 
@@ -52,6 +53,7 @@ class GitSource:
 
     def __init__(self, settings: GitSourceSettings, mirror: Mirror, executor: ThreadPoolExecutor, clock: Clock) -> None:
         self.name = settings.name
+        self._settings = settings
         self.poll_interval = settings.poll_interval.total_seconds()
         self._mirror = mirror
         self._reader = Reader(settings, mirror)
@@ -85,6 +87,12 @@ class GitSource:
                         return
         # A server, or a directory that is gone: nothing tells of a change.
         await self._clock.sleep(max(0.0, deadline - self._clock.monotonic()))
+
+    def is_meant_by(self, hint: Hint, *, named: bool) -> bool:
+        """By the address, unless the hook names this source; never for another branch or a tag."""
+        if hint.ref is not None and not follows(self._settings.branch, hint.ref):
+            return False
+        return named or any(is_same_repository(self._settings.url.address, each) for each in hint.repositories)
 
     def _local_tip(self) -> bytes | None:
         if self._mirror.local is None:
