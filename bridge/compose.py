@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
@@ -71,6 +71,9 @@ class Core:
     recorder: Recorder
     metrics: Metrics
     board: HealthBoard
+    stack: AsyncExitStack  # closes what is opened when it is first needed
+    shared: dict[str, object] = field(default_factory=dict)  # by kind of source: what all of that kind share
+    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @asynccontextmanager
@@ -81,7 +84,13 @@ async def open_intake(
     kind: str = settings.kind  # type: ignore[attr-defined]  # every adapter's table has a kind
     adapter = catalog.import_adapter("source", kind)
     source: IntentSource
-    async with adapter.open_adapter(settings, data_dir=core.started.data_dir, clock=core.clock) as source:
+    async with core.opening:
+        if kind not in core.shared:
+            core.shared[kind] = await core.stack.enter_async_context(adapter.open_shared())
+    shared = core.shared[kind]
+    async with adapter.open_adapter(
+        settings, data_dir=core.started.data_dir, clock=core.clock, shared=shared
+    ) as source:
         yield Intake(
             source=source,
             kind=kind,
@@ -135,6 +144,7 @@ async def open_core(settings: Settings, clock: Clock) -> AsyncIterator[Core]:
             recorder=recorder,
             metrics=metrics,
             board=HealthBoard(),
+            stack=stack,
         )
         async with task_group() as group:
             crew = Crew(group)

@@ -155,7 +155,7 @@ class IntentSource(Protocol):
     poll_interval: float  # seconds
 
     def read(self, cursor: str | None, standing: Standing) -> AsyncIterator[SourceBatch]:
-        """One pass: fetch, then every landing after ``cursor`` (None: first contact) up to the tip.
+        """One pass: fetch, then every landing after ``cursor`` (None: first contact) up to the tip; no batch where nothing changed.
 
         The caller records each batch before asking for the next. Facts already recorded may be yielded again with the same id.
         """

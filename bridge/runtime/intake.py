@@ -65,13 +65,19 @@ class Intake:
         """Begin with an empty status."""
         self.status = IntakeStatus(self.source.name)
 
-    async def run(self) -> None:
-        """Poll until cancelled. What goes wrong is recorded once, retried with backoff, and recorded once when it is over."""
+    async def run(self, *, begin_after: float = 0.0) -> None:
+        """Poll until cancelled, from ``begin_after`` seconds on.
+
+        What goes wrong is recorded once, retried with backoff, and recorded once when it is over.
+        """
+        await self.clock.sleep(begin_after)
+        share = self.chance.random()  # of the first interval: from then on sources that began together poll apart
         while True:
             self._hinted.clear()
             await self.attempt()
             if not self._hinted.is_set():
-                await race(self.source.wait_for_change(self._pause()), self._hinted.wait())
+                await race(self.source.wait_for_change(share * self._pause()), self._hinted.wait())
+            share = 1.0
 
     def hint(self) -> None:
         """Poll now. Hints during a pass, however many, cause one more: it may have looked already."""

@@ -80,6 +80,9 @@ class Mirror:
         self.directory = data_dir / "mirrors" / _safe_name(settings.name)
         self._repository: pygit2.Repository | None = None
         self._objects: Objects | None = None
+        self.announced: bytes | None = (
+            None  # the tip, where it was looked up just now: the next update need not ask again
+        )
         path = settings.url.local_path
         self.local = None if path is None else LocalRepository(settings.url, path.absolute(), settings.branch)
 
@@ -104,7 +107,7 @@ class Mirror:
             Stalled, Unavailable: it can't be had; the text says why.
             pygit2.GitError, KeyError: the mirror is damaged.
         """
-        tip = self._remote_tip()
+        tip, self.announced = self.announced or self._remote_tip(), None
         try:
             self.directory.parent.mkdir(parents=True, exist_ok=True)
             if self._fetched() != tip:

@@ -6,6 +6,8 @@ import re
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
+from bridge.redaction import RepoUrl
+
 _BRANCHES = "refs/heads/"
 _SCP = re.compile(r"(?:[^\s@/:]+@)?(?P<host>[^\s@/:]{2,}|\[[0-9a-fA-F:]+\]):(?P<path>[^\s].*)\Z", re.DOTALL)
 _HTTP_PREFIX = "scm/"  # what Bitbucket Data Center puts before the path over https, and not over ssh
@@ -30,6 +32,11 @@ def is_same_repository(configured: str, announced: str) -> bool:
     if other_host is None:
         return path == other_path or path.endswith("/" + other_path)
     return host == other_host and path == other_path
+
+
+def host_of(url: RepoUrl) -> str:
+    """Whose slowness or silence a source shares with others: the server's name, or the path of a local repository."""
+    return _place(url.address)[0] or url.address
 
 
 @lru_cache(maxsize=2048)

@@ -1,0 +1,180 @@
+"""Where a branch stands on a server: one small HTTP request and no thread (Git's protocol version 2, ls-refs).
+
+Only the answer to an idle poll comes from here. Whatever is unusual (an older protocol, a refusal, a redirect, an untrusted
+certificate, a missing branch) is left to the pass by libgit2, which explains it. A host that can't be reached is told here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from base64 import b64encode
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+
+from adapters.sources.git.settings import GitSourceSettings
+from bridge.errors import Unavailable
+from bridge.redaction import redact
+
+_QUESTIONS_OF_A_HOST = 4  # at a time
+_SECONDS = aiohttp.ClientTimeout(
+    total=60.0, sock_connect=15.0, sock_read=30.0
+)  # as of a fetch; a question is answered at once
+_KEEP_SECONDS = 90.0  # an idle connection; polls are usually 30 s apart
+_LARGEST_ANSWER = 64 * 1024  # bytes; a prefix that matches more branches than that is left to libgit2
+_ADVERTISEMENT = "/info/refs?service=git-upload-pack"
+_VERSION = {"Git-Protocol": "version=2", "User-Agent": "git/2 deploybridge"}
+_REQUEST = {
+    **_VERSION,
+    "Content-Type": "application/x-git-upload-pack-request",
+    "Accept": "application/x-git-upload-pack-result",
+}
+_FAR = (aiohttp.ClientConnectionError, asyncio.TimeoutError, TimeoutError, OSError)
+
+
+class Connections:
+    """The connections of all sources, kept between polls; and how many questions a host is asked at once."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self.session = session
+        self._hosts: dict[str, asyncio.Semaphore] = {}
+        self._authorities: dict[Path, ssl.SSLContext] = {}
+
+    def turn(self, host: str) -> asyncio.Semaphore:
+        """Whose holder may ask ``host``."""
+        return self._hosts.setdefault(host, asyncio.Semaphore(_QUESTIONS_OF_A_HOST))
+
+    async def trust(self, ca_file: Path | None) -> ssl.SSLContext | bool:
+        """Which certificates are good: those of the file's authorities, or of the system's."""
+        if ca_file is None:
+            return True
+        if ca_file not in self._authorities:
+            made = await asyncio.to_thread(ssl.create_default_context, cafile=str(ca_file))
+            self._authorities[ca_file] = made
+        return self._authorities[ca_file]
+
+
+@asynccontextmanager
+async def open_connections() -> AsyncIterator[Connections]:
+    """No cookies, no proxies, and no limit but that of a host."""
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_SECONDS)
+    jar = aiohttp.DummyCookieJar()
+    async with aiohttp.ClientSession(connector=connector, cookie_jar=jar, timeout=_SECONDS) as session:
+        yield Connections(session)
+
+
+class Question:
+    """Asks about the branch of one source; of one that is not reached over http(s) nothing can be told."""
+
+    def __init__(self, settings: GitSourceSettings, host: str, connections: Connections) -> None:
+        self._settings = settings
+        self._host = host
+        self._connections = connections
+        self._possible = settings.url.scheme in {"http", "https"}
+        self._address: str | None = None  # where the server takes requests, once it said that it speaks version 2
+        self._wants_password = False
+        ref = f"refs/heads/{settings.branch}"
+        self._ref = ref.encode()
+        lines = (b"command=ls-refs\n", b"agent=deploybridge\n", None, b"ref-prefix " + self._ref + b"\n")
+        self._body = b"".join(b"0001" if line is None else _packet(line) for line in lines) + b"0000"
+
+    async def tip(self) -> bytes | None:
+        """The branch's newest commit; None: it can't be told here.
+
+        Raises:
+            Unavailable: the host does not answer.
+        """
+        if not self._possible:
+            return None
+        try:
+            async with self._connections.turn(self._host):
+                if self._address is None:
+                    await self._look_up()
+                return None if self._address is None else await self._ask(self._address)
+        except (aiohttp.ClientSSLError, ssl.SSLError):
+            return None
+        except _FAR as error:
+            text = redact(" ".join(str(error).split()))[:200] or "no answer in time"
+            raise Unavailable(f"{self._settings.url} can't be reached ({text}): it is tried again") from None
+        except aiohttp.ClientError:
+            return None
+
+    async def _look_up(self) -> None:
+        """Find where requests go, and whether the server speaks version 2."""
+        base = self._settings.url.address.rstrip("/")
+        status, url, answer = await self._call("GET", base + _ADVERTISEMENT, None)
+        if status == 401 and self._settings.credentials.password is not None:  # noqa: PLR2004 - Unauthorized
+            self._wants_password = True
+            status, url, answer = await self._call("GET", base + _ADVERTISEMENT, None)
+        if status != 200:  # noqa: PLR2004 - OK
+            return
+        lines = list(_packets(answer))
+        speaks = b"version 2" in lines and any(line.startswith(b"ls-refs") for line in lines)
+        self._possible = speaks and url.endswith(_ADVERTISEMENT)
+        if self._possible:
+            self._address = url.removesuffix(_ADVERTISEMENT) + "/git-upload-pack"
+
+    async def _ask(self, address: str) -> bytes | None:
+        try:
+            status, _, answer = await self._call("POST", address, self._body)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):  # it was kept for too long: once more, afresh
+            status, _, answer = await self._call("POST", address, self._body)
+        if status != 200:  # noqa: PLR2004 - OK
+            self._address = None
+            return None
+        for line in _packets(answer):
+            oid, _, name = line.partition(b" ")
+            if name.partition(b" ")[0] == self._ref:
+                return _object_id(oid)
+        return None
+
+    async def _call(self, method: str, url: str, body: bytes | None) -> tuple[int, str, bytes]:
+        credentials = self._settings.credentials
+        headers = dict(_VERSION if body is None else _REQUEST)
+        if self._wants_password and credentials.password is not None:
+            secret = await asyncio.to_thread(credentials.password.read)
+            signed = b64encode(f"{credentials.username or 'git'}:{secret}".encode()).decode()
+            headers["Authorization"] = f"Basic {signed}"
+        trusted = await self._connections.trust(credentials.ca_file)
+        async with self._connections.session.request(
+            method,
+            url,
+            data=body,
+            headers=headers,
+            ssl=trusted,
+            allow_redirects=False,
+        ) as response:
+            answer = await response.content.read(_LARGEST_ANSWER)
+            while not response.content.at_eof() and len(answer) < _LARGEST_ANSWER:
+                answer += await response.content.read(_LARGEST_ANSWER - len(answer))
+            if not response.content.at_eof():
+                response.close()
+                return 413, url, b""
+            return response.status, url, answer
+
+
+def _packet(line: bytes) -> bytes:
+    return b"%04x" % (len(line) + 4) + line
+
+
+def _packets(data: bytes) -> Iterator[bytes]:
+    """The lines of Git's packets, without newline; what is no packet ends them."""
+    at = 0
+    while at + 4 <= len(data):
+        try:
+            size = int(data[at : at + 4], 16)
+        except ValueError:
+            return
+        if size >= 4:  # noqa: PLR2004 - below are the marks between parts, without content
+            yield data[at + 4 : at + size].removesuffix(b"\n")
+        at += max(size, 4)
+
+
+def _object_id(text: bytes) -> bytes | None:
+    try:
+        return bytes.fromhex(text.decode("ascii"))
+    except ValueError:
+        return None
