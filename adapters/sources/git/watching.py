@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +28,8 @@ class _Watched:
     mark: Mark
     seen: object
     loop: asyncio.AbstractEventLoop
-    moved: asyncio.Event = field(default_factory=asyncio.Event)
+    is_due: Callable[[], bool]
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Watcher:
@@ -36,6 +37,7 @@ class Watcher:
 
     def __init__(self) -> None:
         self._watched: list[_Watched] = []
+        self._directories: set[Path] = set()  # told to the kernel
         self._lock = threading.Lock()
         self._stale = threading.Event()  # set when other directories are to be watched
         self._closing = False
@@ -43,14 +45,10 @@ class Watcher:
 
     async def wait(self, directories: Sequence[Path], mark: Mark, seen: object, clock: Clock, deadline: float) -> None:
         """Return when ``mark`` finds another thing than ``seen``, or at ``deadline`` on the clock (noticed within a second)."""
-        with self._watching(directories, mark, seen) as watched:
-            while clock.monotonic() < deadline:
-                try:
-                    async with asyncio.timeout(_LOOK_EVERY / 1000):
-                        await watched.moved.wait()
-                except TimeoutError:
-                    continue
-                return
+        loop = asyncio.get_running_loop()
+        watched = _Watched(tuple(directories), mark, seen, loop, lambda: clock.monotonic() >= deadline)
+        with self._watching(watched):
+            await watched.over.wait()
 
     def close(self) -> None:
         """End the thread."""
@@ -60,18 +58,16 @@ class Watcher:
             self._thread.join()
 
     @contextmanager
-    def _watching(self, directories: Sequence[Path], mark: Mark, seen: object) -> Iterator[_Watched]:
-        watched = _Watched(tuple(directories), mark, seen, asyncio.get_running_loop())
+    def _watching(self, watched: _Watched) -> Iterator[None]:
         with self._lock:
-            known = {directory for each in self._watched for directory in each.directories}
             self._watched.append(watched)
-        if not known.issuperset(directories):
-            self._stale.set()
+            if not self._directories.issuperset(watched.directories):
+                self._stale.set()
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="git-watch", daemon=True)
             self._thread.start()
         try:
-            yield watched
+            yield
         finally:
             with self._lock:
                 self._watched.remove(watched)
@@ -80,8 +76,10 @@ class Watcher:
         while not self._closing:
             self._stale.clear()
             with self._lock:
-                directories = {directory for each in self._watched for directory in each.directories}
-            existing = [directory for directory in directories if directory.is_dir()]
+                # Who polls at this moment waits again soon: its directories are not taken off the list for that.
+                self._directories |= {directory for each in self._watched for directory in each.directories}
+                self._directories -= {directory for directory in self._directories if not directory.is_dir()}
+                existing = tuple(self._directories)
             self._look(None)
             if not existing:
                 self._stale.wait(_LOOK_EVERY / 1000)
@@ -114,11 +112,12 @@ class Watcher:
         with self._lock:
             watched = [each for each in self._watched if changed is None or not changed.isdisjoint(each.directories)]
         for each in watched:
-            if not each.moved.is_set() and each.mark() != each.seen:
-                try:
-                    each.loop.call_soon_threadsafe(each.moved.set)
-                except RuntimeError:  # its loop is closed
-                    continue
+            moved = each.mark() != each.seen
+            if moved and changed is None:
+                self._stale.set()  # the kernel did not tell: its directory may be another by the same name
+            if moved or each.is_due():
+                with suppress(RuntimeError):  # its loop is closed
+                    each.loop.call_soon_threadsafe(each.over.set)
 
 
 @asynccontextmanager
