@@ -101,3 +101,48 @@ async def test_a_hook_that_names_its_sources_needs_no_matching_address(work: Git
         await asyncio.to_thread(push, work, "v2")
         assert await announce(log, "https://github.com/acme/mirrored.git") == (202, ["infra"])
         await log.declared("v2")
+
+
+MANY = """\
+data_dir: data
+listen: 127.0.0.1:0
+log: {{format: json}}
+sources:
+{sources}hooks:
+  - {{kind: github, name: pushes, secrets: [{{file: old}}, {{file: new}}]}}
+"""
+ONE = """\
+  - kind: git
+    name: {name}
+    url: {url}
+    poll_interval: 24h
+    rules: [{{files: "tags/{{environment}}/{{service}}", format: keys, tag: tag}}]
+"""
+
+
+async def test_a_host_that_accepts_and_never_answers_holds_up_no_landing_of_another(
+    work: GitRepo, tmp_path: Path
+) -> None:
+    connected: list[asyncio.StreamWriter] = []
+    silent = await asyncio.start_server(lambda _, writer: connected.append(writer), "127.0.0.1", 0)
+    async with serve_git(tmp_path / "git") as server, silent:
+        port, url = silent.sockets[0].getsockname()[1], f"{server}/acme/infra.git"
+        schemes = ["http", "ssh"]
+        dead = "".join(
+            ONE.format(name=f"dead-{number}", url=f"{schemes[number % 2]}://localhost:{port}/{number}.git")
+            for number in range(30)
+        )
+        for name in ("old", "new"):
+            (tmp_path / name).write_text(f"{name} secret")
+        config = tmp_path / "deploybridge.yaml"
+        config.write_text(MANY.format(sources=dead + ONE.format(name="infra", url=url)))
+        async with open_bridge(compose.load(config)) as bridge, aiohttp.ClientSession() as http:
+            log = Follower(http, bridge.url)
+            await log.declared("v1")
+            await asyncio.to_thread(push, work, "v2")
+            assert await announce(log, url) == (202, ["infra"])
+            await log.declared("v2")
+            assert connected, "the silent host was tried"
+            for writer in connected:  # so that no thread waits for it at the end
+                writer.close()
+            silent.close()

@@ -25,6 +25,8 @@ _SECONDS = aiohttp.ClientTimeout(
 )  # as of a fetch; a question is answered at once
 _KEEP_SECONDS = 90.0  # an idle connection; polls are usually 30 s apart
 _LARGEST_ANSWER = 64 * 1024  # bytes; a prefix that matches more branches than that is left to libgit2
+_LARGEST_PACK = 4 * 1024 * 1024  # bytes; what is more is no landing or two
+_HASH = 20  # bytes; repositories of SHA-256 are left to libgit2
 _ADVERTISEMENT = "/info/refs?service=git-upload-pack"
 _VERSION = {"Git-Protocol": "version=2", "User-Agent": "git/2 deploybridge"}
 _REQUEST = {
@@ -102,6 +104,19 @@ class Question:
         except aiohttp.ClientError:
             return None
 
+    async def pack(self, tip: bytes, have: bytes) -> bytes | None:
+        """What lies between two commits, as one pack; None: it is much, or can't be had in this way."""
+        if self._address is None or len(tip) != _HASH:
+            return None
+        wanted = (f"want {tip.hex()}\n".encode(), f"have {have.hex()}\n".encode(), b"done\n")
+        body = _packet(b"command=fetch\n") + b"0001" + b"".join(map(_packet, (b"no-progress\n", *wanted))) + b"0000"
+        try:
+            async with self._connections.turn(self._host):
+                status, _, answer = await self._call("POST", self._address, body, largest=_LARGEST_PACK)
+        except (aiohttp.ClientError, *_FAR):
+            return None  # the pass fetches, and tells what is wrong
+        return _unwrap(answer) if status == 200 else None  # noqa: PLR2004 - OK
+
     async def _look_up(self) -> None:
         """Find where requests go, and whether the server speaks version 2."""
         base = self._settings.url.address.rstrip("/")
@@ -131,7 +146,9 @@ class Question:
                 return _object_id(oid)
         return None
 
-    async def _call(self, method: str, url: str, body: bytes | None) -> tuple[int, str, bytes]:
+    async def _call(
+        self, method: str, url: str, body: bytes | None, *, largest: int = _LARGEST_ANSWER
+    ) -> tuple[int, str, bytes]:
         credentials = self._settings.credentials
         headers = dict(_VERSION if body is None else _REQUEST)
         if self._wants_password and credentials.password is not None:
@@ -147,21 +164,21 @@ class Question:
             ssl=trusted,
             allow_redirects=False,
         ) as response:
-            answer = await response.content.read(_LARGEST_ANSWER)
-            while not response.content.at_eof() and len(answer) < _LARGEST_ANSWER:
-                answer += await response.content.read(_LARGEST_ANSWER - len(answer))
-            if not response.content.at_eof():
-                response.close()
-                return 413, url, b""
-            return response.status, url, answer
+            answer = bytearray()
+            async for piece in response.content.iter_any():
+                answer += piece
+                if len(answer) > largest:
+                    response.close()
+                    return 413, url, b""
+            return response.status, url, bytes(answer)
 
 
 def _packet(line: bytes) -> bytes:
     return b"%04x" % (len(line) + 4) + line
 
 
-def _packets(data: bytes) -> Iterator[bytes]:
-    """The lines of Git's packets, without newline; what is no packet ends them."""
+def _packets(data: bytes, *, strip: bool = True) -> Iterator[bytes]:
+    """The contents of Git's packets, as lines without newline; what is no packet ends them."""
     at = 0
     while at + 4 <= len(data):
         try:
@@ -169,8 +186,22 @@ def _packets(data: bytes) -> Iterator[bytes]:
         except ValueError:
             return
         if size >= 4:  # noqa: PLR2004 - below are the marks between parts, without content
-            yield data[at + 4 : at + size].removesuffix(b"\n")
+            yield data[at + 4 : at + size].removesuffix(b"\n") if strip else data[at + 4 : at + size]
         at += max(size, 4)
+
+
+def _unwrap(answer: bytes) -> bytes | None:
+    """The pack in an answer to ``fetch``: after its heading, pieces marked 1; progress is marked 2, an error 3."""
+    packets = _packets(answer, strip=False)
+    if next(packets, b"") != b"packfile\n":
+        return None
+    pack = bytearray()
+    for packet in packets:
+        if packet[:1] == b"\x01":
+            pack += packet[1:]
+        elif packet[:1] == b"\x03":
+            return None
+    return bytes(pack)
 
 
 def _object_id(text: bytes) -> bytes | None:

@@ -72,6 +72,8 @@ class GitSource:
         if tip is not None and self._read_through == (cursor, tip):
             return
         self._read_through, reached = None, cursor
+        if tip is not None and cursor is not None:
+            await self._fetch_little(tip)
         async with self._workers.a_pass(self.lane, first=cursor is None):
             self._mirror.announced = tip
             batches = self._reader.batches(cursor, dict(standing))
@@ -101,6 +103,13 @@ class GitSource:
         if hint.ref is not None and not follows(self._settings.branch, hint.ref):
             return False
         return named or any(is_same_repository(self._settings.url.address, each) for each in hint.repositories)
+
+    async def _fetch_little(self, tip: bytes) -> None:
+        """Have what a landing or two brought in one request, where that is possible; else the pass fetches it."""
+        if self._mirror.local is None and (have := await self.lane.call(self._mirror.newest)) not in {None, tip}:
+            assert have is not None
+            if (pack := await self._question.pack(tip, have)) is not None:
+                await self.lane.call(lambda: self._mirror.take(pack, tip))
 
     async def _look(self) -> bytes | None:
         """Where the branch stands; None: only a pass can tell.
