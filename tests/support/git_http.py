@@ -23,10 +23,12 @@ async def serve_git(
     tls: ssl.SSLContext | None = None,
     protocol_2: bool = True,
     seen: list[str] | None = None,
+    read_only: bool = False,
 ) -> AsyncIterator[str]:
     """Serve the repositories below ``root``; ``status`` answers everything with that code. Yields the base URL.
 
-    ``protocol_2`` False is a server of the old protocol only; ``seen`` collects the method and path of each request.
+    ``protocol_2`` False is a server of the old protocol only; ``seen`` collects the method and path of each request;
+    ``read_only`` refuses every push, as a host does for a deploy key without write access.
     """
     wanted = "Basic " + b64encode(f"{username}:{password}".encode()).decode()
 
@@ -35,6 +37,8 @@ async def serve_git(
             seen.append(f"{request.method} {request.path}")
         if status:
             return web.Response(status=status)
+        if read_only and "receive-pack" in request.path_qs:
+            return web.Response(status=403)
         if username is not None and request.headers.get("Authorization") != wanted:
             return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="git"'})
         return await _backend(root, request, protocol_2=protocol_2)

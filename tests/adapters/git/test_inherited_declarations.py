@@ -29,8 +29,12 @@ def overlay(*entries: str) -> str:
     return f"resources: [../../base]\nimages: [{', '.join(f'{{{entry}}}' for entry in entries)}]\n"
 
 
-async def test_it_holds_for_those_that_exist_and_changes_for_them_together(repo: GitRepo, reading: ReadingMaker) -> None:
-    repo.commit({BASE: workload("shop:v1"), PROD: overlay(), DEV: overlay(), "overlays/dev/other/kustomization.yaml": ""})
+async def test_it_holds_for_those_that_exist_and_changes_for_them_together(
+    repo: GitRepo, reading: ReadingMaker
+) -> None:
+    repo.commit(
+        {BASE: workload("shop:v1"), PROD: overlay(), DEV: overlay(), "overlays/dev/other/kustomization.yaml": ""}
+    )
     repo.commit({BASE: workload("shop:v2")})
     facts = await reading(rules=RULES).catch_up()
     assert told(facts) == ["dev/shop v1", "prod/shop v1", "dev/shop v2", "prod/shop v2"]
@@ -94,8 +98,18 @@ async def test_a_restart_at_any_landing_goes_on_the_same(repo: GitRepo, reading:
     ("name", "file_format", "base", "override"),
     [
         ("values", "helm-values", "image: {repository: acme/shop, tag: v1}", "image: {tag: v2}"),
-        ("values", "helm-values", "image: {repository: acme/shop, tag: v1}", "image: {repository: mirror/shop, tag: v2}"),
-        ("compose", "helm-values", "services: {shop: {image: 'acme/shop:v1'}}", "services: {shop: {image: 'me/fork:v2'}}"),
+        (
+            "values",
+            "helm-values",
+            "image: {repository: acme/shop, tag: v1}",
+            "image: {repository: mirror/shop, tag: v2}",
+        ),
+        (
+            "compose",
+            "helm-values",
+            "services: {shop: {image: 'acme/shop:v1'}}",
+            "services: {shop: {image: 'me/fork:v2'}}",
+        ),
     ],
 )
 async def test_files_beside_the_base_override_it_by_the_place(

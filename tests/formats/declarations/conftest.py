@@ -15,7 +15,9 @@ Read = Callable[..., list[tuple[str, str, str]]]
 def read() -> Read:
     """(format, text, path, options of the rule): target, image and pointer of each declaration."""
 
-    def read_text(file_format: str, text: str, path: str = "prod/file.yaml", **options: object) -> list[tuple[str, str, str]]:
+    def read_text(
+        file_format: str, text: str, path: str = "prod/file.yaml", **options: object
+    ) -> list[tuple[str, str, str]]:
         rule = RuleSettings.model_validate({"files": "{environment}/**", "format": file_format, **options})
         found = RuleSet([rule], branch="env/stage").read(path, text.encode())
         return [(str(item.target), str(item.image), item.pointer) for item in found]

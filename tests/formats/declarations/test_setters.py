@@ -52,7 +52,7 @@ def test_what_is_marked_nowhere_or_names_no_version_declares_nothing(text: str, 
 
 
 def test_other_line_ends_do_not_move_the_markers(read: Read) -> None:
-    text = f"x: 1\r\ny: \"a\u2028b\"\r\nimage: acme/shop:v1 {marker()}\r\n"
+    text = f'x: 1\r\ny: "a\u2028b"\r\nimage: acme/shop:v1 {marker()}\r\n'
     assert read("setters", text) == [("prod/shop", "acme/shop:v1", "image")]
 
 
