@@ -25,6 +25,7 @@ from bridge.redaction import redact
 # GitHub sends up to 25 MB for a push of many commits. Only one body above the limit of the other calls is in memory at a time.
 LARGEST_DELIVERY = 25 * 1024 * 1024  # bytes
 LARGE_BODIES = web.AppKey("large_bodies", asyncio.Semaphore)
+REFUSED = web.AppKey("refused", set[str])  # hooks whose last delivery was not genuine
 _LARGE_BODY_SECONDS = 20.0  # Git hosts give up after 10 to 30
 _NOT_GENUINE = "The signature or token of this delivery is missing or wrong."
 
@@ -48,11 +49,12 @@ async def take_delivery(call: Call) -> web.StreamResponse:
         # Secrets may stand in files, and a signature over megabytes takes a while: not on the loop.
         signed, message = await asyncio.to_thread(_examine, hook, request)
     except _NotGenuine:
-        _count(call, hook, "refused")
+        _note_refusal(call, hook)
         raise Problem(NOT_GENUINE, _NOT_GENUINE) from None
     except Refused:
         _count(call, hook, "unreadable")
         raise
+    call.request.app[REFUSED].discard(hook.name)
     client = None if signed else call.request.app[GATEKEEPER].identify(call.request)
     if not signed:
         message = await asyncio.to_thread(hook.decoder.decode, request)
@@ -97,10 +99,17 @@ def _note(hook: Hook, message: HookMessage, woken: object) -> None:
         log.debug("hook_taken", hook=hook.name, sent=message.event[:80], woken=woken)
 
 
+def _note_refusal(call: Call, hook: Hook) -> None:
+    """Count each; say it once until a genuine delivery comes, for strangers may send many."""
+    _count(call, hook, "refused")
+    refused = call.request.app[REFUSED]
+    if hook.name not in refused:
+        refused.add(hook.name)
+        log.warning("hook_refused", hook=hook.name, meaning="a delivery was not signed with any of the hook's secrets")
+
+
 def _count(call: Call, hook: Hook, outcome: str) -> None:
     call.wiring.metrics.hook(hook.name, outcome)
-    if outcome == "refused":
-        log.info("hook_refused", hook=hook.name, meaning="a delivery was not signed with any of the hook's secrets")
 
 
 async def _read_body(request: web.Request) -> bytes:

@@ -23,7 +23,7 @@ _QUESTIONS_OF_A_HOST = 4  # at a time
 _SECONDS = aiohttp.ClientTimeout(
     total=60.0, sock_connect=15.0, sock_read=30.0
 )  # as of a fetch; a question is answered at once
-_KEEP_SECONDS = 90.0  # an idle connection; polls are usually 30 s apart
+_KEEP_SECONDS = 90  # an idle connection, and a name's address; polls are usually 30 s apart
 _LARGEST_ANSWER = 64 * 1024  # bytes; a prefix that matches more branches than that is left to libgit2
 _LARGEST_PACK = 4 * 1024 * 1024  # bytes; what is more is no landing or two
 _HASH = 20  # bytes; repositories of SHA-256 are left to libgit2
@@ -62,7 +62,7 @@ class Connections:
 @asynccontextmanager
 async def open_connections() -> AsyncIterator[Connections]:
     """No cookies, no proxies, and no limit but that of a host."""
-    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_SECONDS)
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_SECONDS, ttl_dns_cache=_KEEP_SECONDS)
     jar = aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(connector=connector, cookie_jar=jar, timeout=_SECONDS) as session:
         yield Connections(session)
