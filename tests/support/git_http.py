@@ -24,11 +24,13 @@ async def serve_git(
     protocol_2: bool = True,
     seen: list[str] | None = None,
     read_only: bool = False,
+    moved: tuple[str, str] | None = None,
 ) -> AsyncIterator[str]:
     """Serve the repositories below ``root``; ``status`` answers everything with that code. Yields the base URL.
 
     ``protocol_2`` False is a server of the old protocol only; ``seen`` collects the method and path of each request;
-    ``read_only`` refuses every push, as a host does for a deploy key without write access.
+    ``read_only`` refuses every push, as a host does for a deploy key without write access;
+    ``moved`` redirects paths that begin with the first part to the second.
     """
     wanted = "Basic " + b64encode(f"{username}:{password}".encode()).decode()
 
@@ -37,6 +39,8 @@ async def serve_git(
             seen.append(f"{request.method} {request.path}")
         if status:
             return web.Response(status=status)
+        if moved is not None and request.path.startswith(moved[0]):
+            return web.Response(status=301, headers={"Location": moved[1] + request.path_qs.removeprefix(moved[0])})
         if read_only and "receive-pack" in request.path_qs:
             return web.Response(status=403)
         if username is not None and request.headers.get("Authorization") != wanted:

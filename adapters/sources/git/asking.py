@@ -12,6 +12,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
@@ -27,6 +28,7 @@ _KEEP_SECONDS = 90  # an idle connection, and a name's address; polls are usuall
 _LARGEST_ANSWER = 64 * 1024  # bytes; a prefix that matches more branches than that is left to libgit2
 _LARGEST_PACK = 4 * 1024 * 1024  # bytes; what is more is no landing or two
 _HASH = 20  # bytes; repositories of SHA-256 are left to libgit2
+_MOVED = frozenset({301, 302, 307, 308})
 _ADVERTISEMENT = "/info/refs?service=git-upload-pack"
 _VERSION = {"Git-Protocol": "version=2", "User-Agent": "git/2 deploybridge"}
 _REQUEST = {
@@ -121,6 +123,9 @@ class Question:
         """Find where requests go, and whether the server speaks version 2."""
         base = self._settings.url.address.rstrip("/")
         status, url, answer = await self._call("GET", base + _ADVERTISEMENT, None)
+        if status in _MOVED and url.startswith(_origin(base)) and url.endswith(_ADVERTISEMENT):
+            base = url.removesuffix(_ADVERTISEMENT)  # GitLab adds a `.git` that was left out
+            status, url, answer = await self._call("GET", url, None)
         if status == 401 and self._settings.credentials.password is not None:  # noqa: PLR2004 - Unauthorized
             self._wants_password = True
             status, url, answer = await self._call("GET", base + _ADVERTISEMENT, None)
@@ -149,6 +154,7 @@ class Question:
     async def _call(
         self, method: str, url: str, body: bytes | None, *, largest: int = _LARGEST_ANSWER
     ) -> tuple[int, str, bytes]:
+        """Status, address (of a redirect: where it leads) and body."""
         credentials = self._settings.credentials
         headers = dict(_VERSION if body is None else _REQUEST)
         if self._wants_password and credentials.password is not None:
@@ -170,7 +176,14 @@ class Question:
                 if len(answer) > largest:
                     response.close()
                     return 413, url, b""
-            return response.status, url, bytes(answer)
+            moved_to = response.headers.get("Location") if response.status in _MOVED else None
+            return response.status, url if moved_to is None else urljoin(url, moved_to), bytes(answer)
+
+
+def _origin(address: str) -> str:
+    """Scheme, host and port: nothing is sent elsewhere, credentials least of all."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}/"
 
 
 def _packet(line: bytes) -> bytes:

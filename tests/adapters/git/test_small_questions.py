@@ -7,6 +7,7 @@ import hashlib
 import random
 import subprocess
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -56,6 +57,27 @@ async def test_a_server_of_the_old_protocol_is_read_all_the_same(
             assert await log.catch_up(source) == []
             repo.commit({PATH: tag("v2")})
             assert told(await log.catch_up(source)) == ["production/shop v2"]
+
+
+async def test_a_redirect_on_the_same_server_is_followed_once_and_to_another_never(
+    repo: GitRepo, reading: ReadingMaker, tmp_path: Path
+) -> None:
+    repo.commit({PATH: tag("v1")})
+    seen: list[str] = []
+    async with serve_git(tmp_path, seen=seen, moved=("/plain/", "/infra/.git/")) as base:
+        log = reading(url=f"{base}/plain")
+        async with log.open() as source:
+            assert told(await log.catch_up(source)) == ["production/shop v1"]
+            seen.clear()
+            assert await log.catch_up(source) == []
+            assert seen == [ASKED]
+        elsewhere: list[str] = []
+        async with serve_git(tmp_path, seen=elsewhere, moved=("/plain/", f"{base}/infra/.git/")) as other:
+            log = reading(url=f"{other}/plain")
+            async with log.open() as source:
+                with suppress(Stalled, Unavailable):  # what libgit2 makes of it is its own affair
+                    await log.catch_up(source)
+            assert "POST /plain/git-upload-pack" not in elsewhere
 
 
 async def test_a_branch_whose_name_others_begin_with_is_told_apart(
