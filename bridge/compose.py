@@ -7,9 +7,9 @@ sources around it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
@@ -18,7 +18,8 @@ from pydantic import BaseModel
 from adapters import catalog
 from bridge.clock import Clock, SystemClock
 from bridge.domain.facts import ConfigChanged
-from bridge.ports import EventReader, IntentSource, Observer
+from bridge.formats.hook_settings import HookSettings
+from bridge.ports import EventReader, HookDecoder, IntentSource, Observer
 from bridge.runtime import replay
 from bridge.runtime.health import HealthBoard
 from bridge.runtime.inbox import Inbox
@@ -71,6 +72,9 @@ class Core:
     recorder: Recorder
     metrics: Metrics
     board: HealthBoard
+    stack: AsyncExitStack  # closes what is opened when it is first needed
+    shared: dict[str, object] = field(default_factory=dict)  # by kind of source: what all of that kind share
+    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @asynccontextmanager
@@ -81,7 +85,13 @@ async def open_intake(
     kind: str = settings.kind  # type: ignore[attr-defined]  # every adapter's table has a kind
     adapter = catalog.import_adapter("source", kind)
     source: IntentSource
-    async with adapter.open_adapter(settings, data_dir=core.started.data_dir, clock=core.clock) as source:
+    async with core.opening:
+        if kind not in core.shared:
+            core.shared[kind] = await core.stack.enter_async_context(adapter.open_shared())
+    shared = core.shared[kind]
+    async with adapter.open_adapter(
+        settings, data_dir=core.started.data_dir, clock=core.clock, shared=shared
+    ) as source:
         yield Intake(
             source=source,
             kind=kind,
@@ -92,6 +102,14 @@ async def open_intake(
             lost=f"{source.model}:{source.name}" in core.recorder.fleet.lost_sources(),
             on_progress=on_progress,
         )
+
+
+def open_decoders(settings: Settings) -> Iterator[tuple[HookSettings, HookDecoder]]:
+    """The configured hooks, each with the decoder of its kind."""
+    for each in settings.hooks:
+        assert isinstance(each, HookSettings), "every hook's table is built on it"
+        kind: str = each.kind  # type: ignore[attr-defined]  # every adapter's table has a kind
+        yield each, catalog.import_adapter("hook", kind).open_decoder(each)
 
 
 @asynccontextmanager
@@ -149,6 +167,7 @@ async def open_core(settings: Settings, clock: Clock) -> AsyncIterator[Core]:
             recorder=recorder,
             metrics=metrics,
             board=HealthBoard(),
+            stack=stack,
         )
         async with task_group() as group:
             crew = Crew(group)

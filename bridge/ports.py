@@ -163,13 +163,70 @@ class IntentSource(Protocol):
     poll_interval: float  # seconds
 
     def read(self, cursor: str | None, standing: Standing) -> AsyncIterator[SourceBatch]:
-        """One pass: fetch, then every landing after ``cursor`` (None: first contact) up to the tip.
+        """One pass: fetch, then every landing after ``cursor`` (None: first contact) up to the tip; no batch where nothing changed.
 
         The caller records each batch before asking for the next. Facts already recorded may be yielded again with the same id.
         """
 
     async def wait_for_change(self, seconds: float) -> None:
-        """Return when the source may have changed: on a file-system hint, or after ``seconds``."""
+        """Return when the source may have changed: on a file-system hint, or after ``seconds``. May be cancelled."""
+
+    def is_meant_by(self, hint: Hint, *, named: bool) -> bool:
+        """Whether a pass now may find what the hint speaks of; ``named``: the hook's configuration says it is this repository."""
+
+
+# --- hooks: what others post ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Somebody says that a repository has changed: it is polled now, and nothing else is believed.
+
+    ``repositories`` are its addresses as the sender writes them (https and ssh, say), or a bare path where it tells no host;
+    ``ref`` is whole (``refs/heads/main``), None where the sender names none; ``revision`` is the new tip, None where it is
+    deleted or not told.
+    """
+
+    repositories: tuple[str, ...]
+    ref: str | None = None
+    revision: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HookRequest:
+    """One delivery as it came: header names in lower case, the body unread."""
+
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HookMessage:
+    """What a delivery says: its event in the sender's word, hints for sources, reports for the log. Neither: a ping."""
+
+    event: str
+    hints: tuple[Hint, ...] = ()
+    reports: tuple[Fact, ...] = ()
+
+
+class HookDecoder(Protocol):
+    """Reads what one kind of sender posts. Pure: the same request gives the same answer, so that a replay repeats nothing.
+
+    Reports carry ids derived from what they say, or are such that saying them twice changes nothing.
+    """
+
+    def is_genuine(self, request: HookRequest, secrets: Sequence[str]) -> bool:
+        """Whether the request proves that its sender knows one of ``secrets`` (never empty), compared in constant time.
+
+        Looks at headers and raw bytes only: what is not genuine is never parsed.
+        """
+
+    def decode(self, request: HookRequest) -> HookMessage | None:
+        """Read a genuine request; None for events that say nothing to a bridge.
+
+        Raises:
+            Refused: the body is not what this kind of sender posts.
+        """
 
 
 # --- observers of what runs ------------------------------------------------------------------------------------------
