@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -35,7 +34,10 @@ _MACHINE = re.compile(
     re.IGNORECASE,
 )
 _AUTHORS_NAMED = 50
-_WEEK = 7  # days; day 1 of the calendar is a Monday
+_WEEK = 7  # days
+_DAY = 86_400  # seconds
+_FIRST_DAY = date(1970, 1, 1)
+_LAST_DAY = (date.max - _FIRST_DAY).days
 
 
 class CommitClass(StrEnum):
@@ -81,19 +83,20 @@ class CommitCount:
     afresh: bool = False
 
 
-def week_of(moment: datetime) -> str:
-    """The Monday of the week that a UTC time lies in."""
-    return _monday_before(moment.toordinal())
+def week_of(seconds: int) -> str:
+    """The Monday of the week that a time lies in, UTC; one outside the years 1970 to 9999 is moved to the nearest inside."""
+    return _monday_before(min(max(seconds // _DAY, 0), _LAST_DAY))
 
 
 @lru_cache(maxsize=1024)  # commits of one day come together, and there are very many
 def _monday_before(day: int) -> str:
-    return date.fromordinal(max(day - (day - 1) % _WEEK, 1)).isoformat()
+    ordinal = _FIRST_DAY.toordinal() + day
+    return date.fromordinal(ordinal - (ordinal - 1) % _WEEK).isoformat()  # day 1 of the calendar is a Monday
 
 
-def is_machine(author: str, patterns: Sequence[str] = ()) -> bool:
-    """Whether a name looks like a machine account's, or matches one of the globs that say so."""
-    return _MACHINE.search(author) is not None or any(fnmatchcase(author, pattern) for pattern in patterns)
+def is_machine(author: str) -> bool:
+    """Whether a name looks like a machine account's."""
+    return _MACHINE.search(author) is not None
 
 
 def summarize_noise(tallies: Iterable[tuple[TallyKey, Tally]]) -> dict[str, object]:

@@ -1,7 +1,20 @@
 """Intents from the landings of one branch of a Git repository, read with libgit2."""
 
-from adapters.sources.git.settings import GitSourceSettings
-from adapters.sources.git.shared import open_shared
-from adapters.sources.git.source import open_source as open_adapter
+from __future__ import annotations
 
-__all__ = ["GitSourceSettings", "open_adapter", "open_shared"]
+import importlib
+
+_HOMES = {
+    "GitSourceSettings": ("settings", "GitSourceSettings"),
+    "open_adapter": ("source", "open_source"),
+    "open_shared": ("shared", "open_shared"),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for: the process that reads long histories needs none of it, and is to start quickly."""
+    if name not in _HOMES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    module, attribute = _HOMES[name]
+    return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)

@@ -6,7 +6,6 @@ a type byte, a length of four bytes, and the content. It ends when it is done, o
 
 from __future__ import annotations
 
-import fcntl
 import pickle
 import subprocess
 import sys
@@ -17,13 +16,13 @@ from typing import IO
 
 from adapters.sources.git.cursor import Cursor
 from adapters.sources.git.objects import ObjectMissing
+from adapters.sources.git.pipes import widen_pipe
 from adapters.sources.git.settings import GitSourceSettings
 from adapters.sources.git.wire import decode_batch, encode_batch
 from bridge.errors import DeploybridgeError, Stalled, Unavailable
 from bridge.ports import SourceBatch
 
 WORTH_IT = 3000  # landings; a process takes about as long to start as a thousand take to read
-_AHEAD = 1 << 20  # bytes of finished batches that may wait in the pipe; about ten
 _BATCH, _DAMAGED, _STALLED, _UNAVAILABLE, _END = b"B", b"D", b"S", b"U", b"E"
 
 
@@ -49,7 +48,7 @@ def read_apart(errand: Errand) -> Iterator[SourceBatch]:
         assert child.stdin is not None
         assert child.stdout is not None
         try:
-            _widen(child.stdout)
+            widen_pipe(child.stdout)
             with child.stdin as request:
                 pickle.dump(errand, request)
             yield from _batches(child.stdout)
@@ -72,14 +71,6 @@ def serve(read: Iterable[SourceBatch], out: IO[bytes], damage: tuple[type[Except
         _write(out, _STALLED if isinstance(error, Stalled) else _UNAVAILABLE, str(error).encode())
     else:
         _write(out, _END, b"")
-
-
-def _widen(pipe: IO[bytes]) -> None:
-    if hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux; elsewhere less is read ahead
-        try:
-            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _AHEAD)
-        except OSError:  # the system's limit for this user is lower: the pipe stays as it was
-            return
 
 
 def _batches(pipe: IO[bytes]) -> Iterator[SourceBatch]:

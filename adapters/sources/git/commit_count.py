@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
@@ -35,7 +36,9 @@ class CommitCounter:
         self._afresh = afresh
         self._tallies: dict[TallyKey, Tally] = {}
         self._waiting: list[tuple[AnyCommit, bool]] = []
-        self._is_machine = lru_cache(maxsize=4096)(lambda author: is_machine(author, machines))
+        self._is_machine = lru_cache(maxsize=4096)(
+            lambda author: is_machine(author) or any(fnmatchcase(author, pattern) for pattern in machines)
+        )
 
     def count(self, landing: Landing) -> None:
         """Count a landing and the commits that came in with it."""
@@ -86,7 +89,7 @@ class CommitCounter:
     def _tally(self, commit: AnyCommit, content: Content, lines: int, *, landed: bool) -> None:
         author = commit.author or ""
         is_merge = len(commit.parents) > 1
-        key = TallyKey(week_of(commit.committed_at), self._class_of(content, author, is_merge=is_merge), author)
+        key = TallyKey(week_of(commit.seconds), self._class_of(content, author, is_merge=is_merge), author)
         tally = self._tallies.get(key)
         if tally is None:
             tally = self._tallies[key] = Tally()

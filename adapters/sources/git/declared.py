@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from adapters.sources.git.overriding import Place, PlaceKey, effective
 from bridge.domain.names import ImageRef, Target, bundle
@@ -18,8 +18,7 @@ from bridge.formats.declarations.declaration import Declaration
 Artifacts: TypeAlias = tuple[ImageRef, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """The declared artifacts of a target became others; ``path`` is the file of the place that decided it."""
 
     target: Target

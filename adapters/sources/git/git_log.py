@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import subprocess
-from binascii import unhexlify
+from binascii import hexlify, unhexlify
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from adapters.sources.git.objects import LAST_SECOND, FileChange, ObjectMissing, printable
+from adapters.sources.git.pipes import widen_pipe
 
 _FORMAT = "--format=%x01%H %T %ct %P%x00%an"
 _VERSION = re.compile(r"git version (\d+)\.(\d+)")
@@ -78,10 +79,25 @@ def read_landings(mirror: Path, tip: bytes, after: bytes | None) -> Iterator[tup
         raise ObjectMissing(tip.hex())
 
 
-def read_commits(mirror: Path, tip: bytes, after: bytes | None) -> Generator[LoggedCommit]:
+class AllCommits:
     """Every commit that ``tip`` has and ``after`` has not, those merged included, parents before children."""
-    for match in _matches(git_command(mirror, *_LOG, *_COMMITS, *_range(tip, after))):
-        yield _commit(match)
+
+    def __init__(self, mirror: Path, tip: bytes, after: bytes | None) -> None:
+        self._matches = _matches(git_command(mirror, *_LOG, *_COMMITS, *_range(tip, after)))
+
+    def close(self) -> None:
+        """End the program."""
+        self._matches.close()
+
+    def up_to(self, oid: bytes) -> list[LoggedCommit]:
+        """The next ones before the commit ``oid``, which is passed over."""
+        found: list[LoggedCommit] = []
+        wanted = hexlify(oid)
+        for match in self._matches:
+            if match[1] == wanted:
+                break
+            found.append(_commit(match))
+        return found
 
 
 def git_command(mirror: Path, *words: str) -> list[str]:
@@ -104,7 +120,7 @@ def _range(tip: bytes, after: bytes | None) -> tuple[str, ...]:
     return (tip.hex(),) if after is None else (tip.hex(), f"^{after.hex()}")
 
 
-def _matches(command: list[str]) -> Iterator[re.Match[bytes]]:
+def _matches(command: list[str]) -> Generator[re.Match[bytes]]:
     with _reading(command) as pipe:
         yield from _complete(pipe)
 
@@ -113,6 +129,7 @@ def _matches(command: list[str]) -> Iterator[re.Match[bytes]]:
 def _reading(command: list[str]) -> Iterator[IO[bytes]]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=git_environment()) as process:  # noqa: S603 - fixed words and hex
         assert process.stdout is not None
+        widen_pipe(process.stdout)
         try:
             yield process.stdout
         finally:

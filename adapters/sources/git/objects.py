@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -45,9 +44,14 @@ class Commit:
         return tuple(parent.raw for parent in self._commit.parent_ids)
 
     @property
+    def seconds(self) -> int:
+        """The committer's time, in seconds since 1970."""
+        return self._commit.commit_time
+
+    @property
     def committed_at(self) -> datetime:
         """The committer's time; one outside the years 1970 to 9999 is moved to the nearest inside."""
-        return datetime.fromtimestamp(min(max(self._commit.commit_time, 0), LAST_SECOND), UTC)
+        return datetime.fromtimestamp(min(max(self.seconds, 0), LAST_SECOND), UTC)
 
     @property
     def author(self) -> str | None:
@@ -55,8 +59,7 @@ class Commit:
         return printable(self._commit.author.raw_name, self._commit.message_encoding)
 
 
-@dataclass(frozen=True, slots=True)
-class FileChange:
+class FileChange(NamedTuple):
     """A file that differs between two trees; ``after`` None: it is gone. ``before`` None: there was no regular file."""
 
     path: str

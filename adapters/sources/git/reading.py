@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from adapters.sources.git.bumps import Frame, Version, bumped_lines, frame_of
 from adapters.sources.git.objects import Changes, FileChange, ObjectMissing, Objects
@@ -30,8 +30,7 @@ class Rules:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class FileRead:
+class FileRead(NamedTuple):
     """A tracked file at a landing that changed it. ``blob`` None: it is gone; ``special``: a symbolic link or a submodule."""
 
     path: str

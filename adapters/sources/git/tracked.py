@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from adapters.sources.git.cursor import Cursor
 from adapters.sources.git.declared import Change, DeclaredState
@@ -12,8 +13,7 @@ from adapters.sources.git.reading import FileRead, FileReader, Rules
 from bridge.domain.names import Target
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(NamedTuple):
     """What one landing did: changes of declared artifacts, files that can't be read any more, files that can again."""
 
     changes: Sequence[Change]

@@ -72,10 +72,10 @@ class Walk:
             ObjectMissing: the mirror is damaged.
         """
         directory = self._mirror.directory
-        with closing(git_log.read_commits(directory, tip, after)) as commits:
+        with closing(git_log.AllCommits(directory, tip, after)) as commits:
             for commit, files in git_log.read_landings(directory, tip, after):
                 changes = self._reader.tracked(files)
-                yield Landing(commit, changes, self._reader.read_all(changes), _up_to(commit.oid, commits))
+                yield Landing(commit, changes, self._reader.read_all(changes), commits.up_to(commit.oid))
 
     def differences(self, oids: Sequence[bytes], *, at_length: bool) -> Iterable[Difference]:
         """What these commits changed; ``at_length``: there are many such questions."""
@@ -123,13 +123,3 @@ class Walk:
             return [self._mirror.objects.commit(found.id.raw) for found in walker]
         except (KeyError, ValueError, pygit2.GitError, ObjectMissing):
             return []
-
-
-def _up_to(landing: bytes, commits: Iterator[LoggedCommit]) -> list[AnyCommit]:
-    """The commits that the log of all shows between the landing before and this one."""
-    found: list[AnyCommit] = []
-    for commit in commits:
-        if commit.oid == landing:
-            break
-        found.append(commit)
-    return found
