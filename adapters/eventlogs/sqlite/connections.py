@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from adapters.eventlogs.sqlite.failures import failures_named
+from adapters.eventlogs.sqlite.indexes import make_indexes
 from bridge.errors import Stalled
 
 _APPLICATION_ID = 0x64_62_6C_67  # "dblg", in the file's header: this is an event log of ours
@@ -35,6 +36,7 @@ def open_for_writing(path: Path, busy_timeout: float) -> sqlite3.Connection:
             connection.execute(f"PRAGMA cache_size = {_CACHE}")
             connection.execute("PRAGMA foreign_keys = ON")
             _migrate(connection)
+            make_indexes(connection)
         except BaseException:
             connection.close()
             raise

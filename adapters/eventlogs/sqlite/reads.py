@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from adapters.eventlogs.sqlite import statements
+from adapters.eventlogs.sqlite.indexes import MISSING, without_hints
 from adapters.eventlogs.sqlite.rows import to_datetime, to_microseconds, to_recorded, to_stored_id
 from adapters.eventlogs.sqlite.selection import Selection, select
 from bridge.domain.events import RecordedEvent, Track
@@ -79,7 +80,7 @@ def states(
         "service": service,
         "environment": environment,
     }
-    found = [_track_state(to_recorded(row)) for row in connection.execute(statements.STATES, parameters)]
+    found = [_track_state(to_recorded(row)) for row in _execute(connection, statements.STATES, parameters)]
     return sorted(found, key=lambda state: (state.target, state.track))
 
 
@@ -110,7 +111,16 @@ def _rows(connection: sqlite3.Connection, walk: Walk, after: int, count: int) ->
     after = max(after, walk.from_position - 1)
     if after >= walk.up_to:
         return []
-    return connection.execute(walk.selection.sql, walk.selection.bind(after, walk.up_to, count)).fetchall()
+    return _execute(connection, walk.selection.sql, walk.selection.bind(after, walk.up_to, count)).fetchall()
+
+
+def _execute(connection: sqlite3.Connection, sql: str, parameters: Any) -> sqlite3.Cursor:  # noqa: ANN401 - SQLite's
+    try:
+        return connection.execute(sql, parameters)
+    except sqlite3.OperationalError as error:
+        if MISSING not in str(error):
+            raise
+    return connection.execute(without_hints(sql), parameters)  # a first import is under way
 
 
 def _position_before(connection: sqlite3.Connection, microseconds: int) -> int:

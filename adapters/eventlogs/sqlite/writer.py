@@ -11,6 +11,7 @@ from pathlib import Path
 from adapters.eventlogs.sqlite import statements
 from adapters.eventlogs.sqlite.connections import open_for_writing
 from adapters.eventlogs.sqlite.failures import failures_named
+from adapters.eventlogs.sqlite.indexes import drop_indexes, make_indexes
 from adapters.eventlogs.sqlite.rows import StoredId, Tail, chain_events, to_datetime, to_stored_id
 from bridge.domain.events import Event
 from bridge.domain.names import Target
@@ -23,6 +24,9 @@ from bridge.ports import Append, Restored, Snapshot
 # switch interval to get it back.
 _ROWS_A_STATEMENT = 64
 _IDS_A_QUERY = 500  # below every build's limit of parameters
+_NEARLY_EMPTY = 64  # events; the configuration's, and whatever else came before the first import
+_IMPORT_BATCH = 512  # events that only a source at its first contact brings at once
+_LONGEST_IMPORT = 300_000  # events; whoever declares meanwhile by API waits for the indexes, a second at most
 
 
 class Writer:
@@ -31,6 +35,7 @@ class Writer:
     def __init__(self, path: Path, busy_timeout: float) -> None:
         self.path = path
         self._connection = open_for_writing(path, busy_timeout)
+        self._imports = False  # whether the log has no indexes for now
         try:
             with failures_named("read the event log", path):
                 self._tail = self._read_tail()
@@ -45,7 +50,10 @@ class Writer:
     def close(self) -> None:
         """Close the file; the last connection also empties the write-ahead log."""
         with failures_named("close the event log", self.path):
-            self._connection.close()
+            try:
+                self._end_import()
+            finally:
+                self._connection.close()
 
     def restore(self) -> Restored:
         """What a start-up needs, as of one moment."""
@@ -73,6 +81,7 @@ class Writer:
         rows, tail = chain_events(batch.events, batch.recorded_at, self._tail, target_ids)
         with failures_named("append to the event log", self.path), self._transaction():
             self._expect_own_tail()
+            self._suit_indexes(len(rows))
             self._connection.executemany(statements.INSERT_TARGET, added)
             for start in range(0, len(rows), _ROWS_A_STATEMENT):
                 several = rows[start : start + _ROWS_A_STATEMENT]
@@ -84,6 +93,20 @@ class Writer:
                 self._store_snapshot(batch.snapshot, tail.position)
         self._tail, self._target_ids = tail, target_ids
         return tail.position
+
+    def _suit_indexes(self, coming: int) -> None:
+        """Go without indexes while a first import fills an empty log, batch by batch; else have them."""
+        position = self._tail.position
+        if position <= _NEARLY_EMPTY and coming >= _IMPORT_BATCH:
+            drop_indexes(self._connection)
+            self._imports = True
+        elif self._imports and (coming < _IMPORT_BATCH or position > _LONGEST_IMPORT):
+            self._end_import()
+
+    def _end_import(self) -> None:
+        if self._imports:
+            make_indexes(self._connection)
+            self._imports = False
 
     def _count(self, source: str, counted: CommitCount) -> None:
         if counted.afresh:

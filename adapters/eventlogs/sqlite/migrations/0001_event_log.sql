@@ -22,15 +22,6 @@ CREATE TABLE events (
     body TEXT NOT NULL
 ) STRICT;
 
--- Each index ends in the rowid, which is the position, and costs every append a page written in another place. So nothing is
--- found in two ways: an intent's own event by its id, all events of a target by the few values of track (and null), and a time
--- of reception by bisection, for it never falls from one position to the next.
-CREATE INDEX events_by_kind ON events (kind);
-CREATE INDEX events_by_intent ON events (intent_id) WHERE intent_id <> id;
--- Within a track position and effective_at grow together, so a question about two times is one seek in each of these.
-CREATE INDEX events_by_track ON events (target_id, track) WHERE target_id IS NOT NULL;
-CREATE INDEX events_by_effective_at ON events (target_id, track, effective_at) WHERE track IS NOT NULL;
-
 CREATE TRIGGER events_refuse_update BEFORE UPDATE ON events BEGIN
     SELECT RAISE(ABORT, 'the event log is append-only: an event is never changed');
 END;
