@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -12,10 +13,7 @@ from bridge.cli.options import format_option
 from bridge.cli.terminal import note, show_progress, write_bytes, write_json
 from bridge.errors import Stalled, Unavailable
 from bridge.formats.declarations.proposals.discovery import Discovered
-from bridge.formats.declarations.proposals.written_rules import write_configuration
-
-_ON_A_SCREEN = 8  # rules, and lines of what is not explained
-_EVERYTHING = 1_000_000
+from bridge.formats.declarations.proposals.written_rules import printable, write_configuration
 
 
 @click.command("discover")
@@ -28,13 +26,13 @@ _EVERYTHING = 1_000_000
 @click.option("--all", "everything", is_flag=True, help="Print every rule and folder, however many.")
 @format_option
 def command(
+    *,
     repository: str,
     branch: str | None,
     username: str | None,
     password_env: str | None,
     password_file: Path | None,
     ssh_key: Path | None,
-    *,
     everything: bool,
     form: str,
 ) -> int:
@@ -42,7 +40,9 @@ def command(
 
     Exit 1 if it can't be read, or declares no image that a rule could read.
     """
-    secret = {"env": password_env} if password_env else {"file": str(password_file.absolute())} if password_file else None
+    secret = (
+        {"env": password_env} if password_env else {"file": str(password_file.absolute())} if password_file else None
+    )
     given = {"username": username, "password": secret, "ssh_key": str(ssh_key.absolute()) if ssh_key else None}
     credentials = {name: value for name, value in given.items() if value is not None}
     try:
@@ -51,12 +51,10 @@ def command(
     except (Stalled, Unavailable) as error:
         note(f"deploybridge: {error}")
         return NO
-    most = _EVERYTHING if everything else _ON_A_SCREEN
     if form == "json":
         write_json(_as_json(found))
     elif found.rules:
-        text = write_configuration(found, credentials, most_rules=most, most_unexplained=most)
-        write_bytes(text.encode())
+        write_bytes(write_configuration(found, credentials, everything=everything).encode())
     if not found.rules:
         note(_why_nothing(found))
         return NO
@@ -66,8 +64,9 @@ def command(
 def _why_nothing(found: Discovered) -> str:
     sample = found.sample
     looked_at = f"{len(sample.tip)} files at the tip of {sample.branch} and {sample.landings_read} landings"
-    if found.unexplained:
-        return f"no format finds an image in {looked_at}, though {found.changes} changes look like it, such as in {found.unexplained[0].example}"
+    if found.uncovered:
+        like = f"{found.changes} changes look like it, such as in {printable(found.uncovered[0].example)}"
+        return f"no format finds an image in {looked_at}, though {like}"
     return f"no image is declared in {looked_at}: is this the infra repository, and the right branch (--branch)?"
 
 
@@ -84,13 +83,11 @@ def _as_json(found: Discovered) -> dict[str, object]:
         "rules": [
             {
                 "rule": each.proposal.rule,
-                "targets": each.targets,
+                "targets": [str(target) for target in each.targets],
                 "bumps": each.bumps,
-                "examples": [str(target) for target in each.examples],
             }
             for each in found.rules
         ],
-        "unexplained": [
-            {"files": each.files, "changes": each.changes, "example": each.example} for each in found.unexplained
-        ],
+        "uncovered": [asdict(each) for each in found.uncovered],
+        "unmoved": [asdict(each) for each in found.unmoved],
     }

@@ -191,6 +191,7 @@ class Mirror:
             raise  # the server answered a moment ago: the mirror is the suspect
 
     def callbacks(self) -> pygit2.RemoteCallbacks:
+        """Answers for one connection."""
         return _Callbacks(self._settings.url, self._settings.credentials, self._stop)
 
 

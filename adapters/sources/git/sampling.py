@@ -85,12 +85,12 @@ def _default_branch(settings: RepositorySettings, directory: Path) -> str:
     scratch = pygit2.init_repository(str(directory / "scratch.git"), bare=True)
     mirror = Mirror(settings, directory, threading.Event())
     try:
-        heads = scratch.remotes.create_anonymous(settings.url.address).list_heads(callbacks=mirror.callbacks())
+        advertised = scratch.remotes.create_anonymous(settings.url.address).list_heads(callbacks=mirror.callbacks())
     except (pygit2.GitError, KeyError, ValueError) as error:
         raise explain(error, settings.url) from error
     finally:
         scratch.free()
-    target = next((head.symref_target for head in heads if head.name == "HEAD" and head.symref_target), None)
+    target = next((head.symref_target for head in advertised if head.name == "HEAD" and head.symref_target), None)
     return (target or "refs/heads/main").removeprefix("refs/heads/")
 
 
@@ -154,7 +154,10 @@ def _moves(objects: Objects, before: bytes, after: bytes) -> list[FileMove]:
         return []
     try:
         changes = objects.changes(old, new, may_contain=_always, matches=_always)
-    except (Stalled, ObjectMissing):  # a tree bomb, or a part of history that is not here: nothing can be learned from it
+    except (
+        Stalled,
+        ObjectMissing,
+    ):  # a tree bomb, or a part of history that is not here: nothing can be learned from it
         return []
     if len(changes) > _LARGEST_LANDING:
         return []

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bridge.domain.names import Target
 from bridge.formats.declarations.proposals.history_sample import HistorySample
-from bridge.formats.declarations.proposals.image_words import image_words, is_image_change, may_declare
+from bridge.formats.declarations.proposals.image_words import has_image_words, is_image_change, may_declare
 from bridge.formats.declarations.proposals.measuring import Bump, Measured, measure
 from bridge.formats.declarations.proposals.recognising import recognise
 from bridge.formats.declarations.proposals.rule_proposals import Proposal, propose_rules
@@ -16,25 +16,23 @@ from bridge.formats.declarations.proposals.seen_files import SeenFile
 
 _MOST_BUMPS = 20_000  # that are read; beyond that every n-th is
 _TRIED_VERSIONS = 3  # of a file, before it counts as one without a format
-_EXAMPLES = 3
-_PATTERN_SIGNS = frozenset("{}*?")
+_PATTERN_SIGNS = frozenset("{}*?|")
 
 Steps = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
 class RuleFound:
-    """A proposed rule, how many targets it declares at the tip, some of them, and how many bumps it explains."""
+    """A proposed rule, the targets that it declares at the tip, and how many bumps it explains."""
 
     proposal: Proposal
-    targets: int
-    examples: Sequence[Target]
+    targets: Sequence[Target]
     bumps: int
 
 
 @dataclass(frozen=True, slots=True)
 class Unexplained:
-    """Files like ``files`` had so many image-looking changes that no rule explains."""
+    """Files like ``files`` had so many image-looking changes that moved nothing a rule declares."""
 
     files: str
     changes: int
@@ -43,20 +41,25 @@ class Unexplained:
 
 @dataclass(frozen=True, slots=True)
 class Discovered:
-    """The rules that explain most first; ``changes`` are the image-looking ones of which ``explained`` are seen by a rule."""
+    """The rules that explain most first; ``changes`` are the image-looking ones, of which rules see ``explained``.
+
+    The others are in files that no rule reads (``uncovered``), or move nothing that is declared (``unmoved``): an entry without
+    effect, a job's image, a place that the format doesn't know.
+    """
 
     sample: HistorySample
     rules: Sequence[RuleFound]
     changes: int
     explained: int
-    unexplained: Sequence[Unexplained]
+    uncovered: Sequence[Unexplained]
+    unmoved: Sequence[Unexplained]
 
 
 def discover(sample: HistorySample, on_progress: Steps) -> Discovered:
     """Look through the sample, propose rules, and measure them on it."""
     bumps = _bumps(sample, on_progress)
     files = _seen_files(sample, bumps)
-    proposals = propose_rules(files)
+    proposals = propose_rules(files, _charts(sample))
     measured = measure([each.settings for each in proposals], sample.tip, bumps, sample.read)
     return _sum_up(sample, proposals, measured, len(bumps))
 
@@ -85,14 +88,14 @@ def _seen_files(sample: HistorySample, bumps: Sequence[Bump]) -> list[SeenFile]:
             versions[path][blob] = None
     for move in sample.moves:
         if _can_be_named(move.path):
-            for blob in (move.after, move.before):
-                if blob is not None and len(versions[move.path]) < _TRIED_VERSIONS:
+            for blob in filter(None, (move.after, move.before)):
+                if len(versions[move.path]) < _TRIED_VERSIONS:
                     versions[move.path][blob] = None
     found = []
     for path, blobs in sorted(versions.items()):
         for blob in blobs:
             data = sample.read(blob)
-            if data is not None and image_words(data) and (known := recognise(path, data)) is not None:
+            if data is not None and has_image_words(data) and (known := recognise(path, data)) is not None:
                 found.append(SeenFile(path, known, changes[path]))
                 break
     return found
@@ -103,20 +106,25 @@ def _can_be_named(path: str) -> bool:
     return may_declare(path) and path.isprintable() and not _PATTERN_SIGNS.intersection(path)
 
 
+def _charts(sample: HistorySample) -> frozenset[str]:
+    paths = (*sample.tip, *(move.path for move in sample.moves))
+    return frozenset(path.rpartition("/")[0] for path in paths if path.rpartition("/")[2] == "Chart.yaml")
+
+
 def _sum_up(sample: HistorySample, proposals: Sequence[Proposal], measured: Measured, changes: int) -> Discovered:
     rules = [
-        RuleFound(proposal, len(each.targets), sorted(each.targets)[:_EXAMPLES], each.bumps)
+        RuleFound(proposal, sorted(each.targets), each.bumps)
         for proposal, each in zip(proposals, measured.rules, strict=True)
         if each.targets or each.bumps
     ]
-    rules.sort(key=lambda rule: (-rule.bumps, -rule.targets, str(rule.proposal.rule["files"])))
-    return Discovered(sample, rules, changes, measured.bumps, _group(measured.unexplained))
+    rules.sort(key=lambda rule: (-rule.bumps, -len(rule.targets), str(rule.proposal.rule["files"])))
+    return Discovered(sample, rules, changes, measured.bumps, _group(measured.uncovered), _group(measured.unmoved))
 
 
-def _group(unexplained: Mapping[str, int]) -> list[Unexplained]:
+def _group(changes: Mapping[str, int]) -> list[Unexplained]:
     """By folder and kind of file, the most changes first."""
     groups: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for path, count in unexplained.items():
+    for path, count in changes.items():
         folder, _, file = path.rpartition("/")
         dot = file.rfind(".")
         groups[f"{folder}/*{file[dot:] if dot > 0 else ''}" if folder else file][path] += count

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from bridge.formats.declarations.proposals.environment_words import BASES, CONTAINERS, names_environment, split_affix
 
 _EXTENSION = re.compile(r"\.([^.]+)")
+_STRANGERS = 2  # folders beside a known environment that are taken for others, for each that is known; and one more
 _FEWEST_INNER = 3  # different inner folders, before two levels are taken for tenants and their services
 
 
@@ -27,21 +28,23 @@ class Place:
     after: str = ""
 
 
-def find_places(paths: Collection[str]) -> dict[str, Place]:
-    """The place of the environment in every path that has one."""
+def find_places(paths: Collection[str], one_a_folder: Collection[str]) -> dict[str, Place]:
+    """The place of the environment in every path that has one.
+
+    ``one_a_folder``: those of the files that stand for all of their folder, as values and kustomizations do.
+    """
     split = {path: tuple(path.split("/")) for path in paths}
-    affixes = _used_affixes(split.values())
-    places = {path: place for path, segments in split.items() if (place := _by_words(segments, affixes)) is not None}
+    places = {path: place for path, segments in split.items() if (place := _whole_names(segments)) is not None}
     places |= _beside_known(split, places)
-    return places | _two_levels({path: segments for path, segments in split.items() if path not in places})
+    places |= _two_levels({path: split[path] for path in one_a_folder if path not in places}, split, places)
+    rest = {path: segments for path, segments in split.items() if path not in places}
+    affixes = _used_affixes(split.values())
+    return places | {
+        path: place for path, segments in rest.items() if (place := _parts_of_names(segments, affixes)) is not None
+    }
 
 
-def is_base(path: str) -> bool:
-    """Whether a directory of the path says that environments inherit from it."""
-    return any(segment.lower() in BASES for segment in path.split("/")[:-1])
-
-
-def _by_words(segments: tuple[str, ...], affixes: Mapping[tuple[int, str], frozenset[str]]) -> Place | None:
+def _whole_names(segments: tuple[str, ...]) -> Place | None:
     *directories, file = segments
     for index, name in enumerate(directories):
         if names_environment(name):
@@ -52,9 +55,14 @@ def _by_words(segments: tuple[str, ...], affixes: Mapping[tuple[int, str], froze
     for index, name in enumerate(directories):
         if index and directories[index - 1].lower() in CONTAINERS and name.lower() not in BASES:
             return Place(index, name)
+    return None
+
+
+def _parts_of_names(segments: tuple[str, ...], affixes: Collection[tuple[int, str]]) -> Place | None:
+    *directories, file = segments
     for index, name in enumerate(directories):
         parts = split_affix(name)
-        if parts is not None and name in affixes.get((index, parts[1]), ()):
+        if parts is not None and (index, name) in affixes:
             before, word, after = parts
             return Place(index, word, before, after)
     return _in_file_name(file, len(directories))
@@ -76,22 +84,23 @@ def _stem(file: str) -> str:
     return name.partition(".")[0] or file
 
 
-def _used_affixes(paths: Collection[tuple[str, ...]]) -> dict[tuple[int, str], frozenset[str]]:
-    """(depth, word): the directories there that carry it, where it is a custom: two carry it, or the same name lives without it."""
-    names: defaultdict[int, set[str]] = defaultdict(set)
-    for segments in paths:
-        for index, name in enumerate(segments[:-1]):
-            names[index].add(name)
-    carried: defaultdict[tuple[int, str], set[str]] = defaultdict(set)
-    for index, found in names.items():
-        for name in found:
-            if (parts := split_affix(name)) is not None:
-                carried[index, parts[1]].add(name)
-    return {
-        (index, word): frozenset(found)
-        for (index, word), found in carried.items()
-        if len(found) > 1 or any(_without(name) in names[index] for name in found)
-    }
+def _used_affixes(paths: Collection[tuple[str, ...]]) -> frozenset[tuple[int, str]]:
+    """(depth, directory) of those that carry a word where it is a custom: two carry it so, or the same name lives without it.
+
+    A word stands before or after the name, by most: ``dev-ops-bot`` is no environment where there is ``shop-dev``.
+    """
+    names = {(index, name) for segments in paths for index, name in enumerate(segments[:-1])}
+    carried: defaultdict[tuple[int, str, bool], set[str]] = defaultdict(set)
+    for index, name in names:
+        if (parts := split_affix(name)) is not None:
+            carried[index, parts[1], bool(parts[0])].add(name)
+    return frozenset(
+        (index, name)
+        for (index, word, follows), found in carried.items()
+        if len(found) > len(carried.get((index, word, not follows), ()))
+        and (len(found) > 1 or any((index, _without(name)) in names for name in found))
+        for name in found
+    )
 
 
 def _without(name: str) -> str:
@@ -101,38 +110,54 @@ def _without(name: str) -> str:
 
 def _beside_known(split: Mapping[str, tuple[str, ...]], places: Mapping[str, Place]) -> dict[str, Place]:
     """Folders beside known environments that hold a file at the same place as they do."""
-    layouts = {
-        (place.segment, split[path][: place.segment], split[path][place.segment + 1 :])
-        for path, place in places.items()
-        if not place.before and not place.after
-    }
+    layouts = Counter(
+        _layout(split[path], place) for path, place in places.items() if not place.before and not place.after
+    )
+    strangers: Counter[tuple[int, tuple[str, ...], tuple[str, ...]]] = Counter()
     found: dict[str, Place] = {}
     for path, segments in split.items():
         if path in places:
             continue
         for index, name in enumerate(segments[:-1]):
-            if (index, segments[:index], segments[index + 1 :]) in layouts and name.lower() not in BASES:
+            layout = index, segments[:index], segments[index + 1 :]
+            if layout in layouts and name.lower() not in BASES:
                 found[path] = Place(index, name)
+                strangers[layout] += 1
                 break
-    return found
+    return {
+        path: place
+        for path, place in found.items()
+        if strangers[_layout(split[path], place)] <= 1 + _STRANGERS * layouts[_layout(split[path], place)]
+    }
 
 
-def _two_levels(split: Mapping[str, tuple[str, ...]]) -> dict[str, Place]:
-    """``services/<tenant>/<service>/values.yaml``: where some service lives in several tenants, the tenant is the environment."""
-    inner: defaultdict[tuple[str, ...], defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for segments in split.values():
+def _layout(segments: tuple[str, ...], place: Place) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
+    return place.segment, segments[: place.segment], segments[place.segment + 1 :]
+
+
+def _two_levels(
+    tellers: Mapping[str, tuple[str, ...]], split: Mapping[str, tuple[str, ...]], known: Collection[str]
+) -> dict[str, Place]:
+    """``services/<tenant>/<service>/values.yaml``: where services live in several tenants, the tenant is the environment.
+
+    What else lies in the tenants' folders goes with them.
+    """
+    inner: defaultdict[tuple[str, ...], defaultdict[str, set[tuple[str, ...]]]] = defaultdict(lambda: defaultdict(set))
+    for segments in tellers.values():
         for index in range(len(segments) - 2):
-            inner[segments[:index]][segments[index]].add(segments[index + 1])
+            inner[segments[:index]][segments[index]].add(segments[index + 1 :])
     outer = {parent for parent, children in inner.items() if _recur(children)}
     found = {}
     for path, segments in split.items():
-        index = next((index for index in range(len(segments) - 2) if segments[:index] in outer), None)
-        if index is not None and segments[index].lower() not in BASES:
-            found[path] = Place(index, segments[index])
+        at = next((depth for depth in range(len(segments) - 1) if segments[:depth] in outer), None)
+        if path not in known and at is not None and segments[at].lower() not in BASES:
+            found[path] = Place(at, segments[at])
     return found
 
 
-def _recur(children: Mapping[str, set[str]]) -> bool:
-    counts = Counter(name for names in children.values() for name in names)
-    several = sum(len(names) > 1 for names in children.values())
-    return len(counts) >= _FEWEST_INNER and several > 1 and max(counts.values()) > 1
+def _recur(children: Mapping[str, set[tuple[str, ...]]]) -> bool:
+    """Whether the folders look like tenants: several services below several of them, and one at the same place in two or more."""
+    counts = Counter(path for paths in children.values() for path in paths)
+    folders = {path[0] for path in counts}
+    several = sum(len({path[0] for path in paths}) > 1 for paths in children.values())
+    return len(folders) >= _FEWEST_INNER and several > 1 and max(counts.values()) > 1

@@ -25,7 +25,7 @@ class Bump:
 
 @dataclass(slots=True)
 class Explained:
-    """What one rule explains. ``targets``: declared at the tip; ``bumps``: landings' changes of what a target is declared to run."""
+    """What one rule explains. ``targets``: declared at the tip; ``bumps``: changes of a file that moved a declared image."""
 
     targets: set[Target] = field(default_factory=set)
     bumps: int = 0
@@ -33,15 +33,22 @@ class Explained:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Of each rule, in their order; ``bumps``: how many changes some rule explains; ``unexplained``: path to number of changes."""
+    """Of each rule, in their order; ``bumps``: how many changes some rule explains.
+
+    By path, the number of the other changes: ``uncovered`` in files that no rule reads, ``unmoved`` in files that one does.
+    """
 
     rules: Sequence[Explained]
     bumps: int
-    unexplained: Mapping[str, int]
+    uncovered: Mapping[str, int]
+    unmoved: Mapping[str, int]
 
 
 def measure(
-    rules: Sequence[RuleSettings], tip: Mapping[str, bytes], bumps: Iterable[Bump], read: Callable[[bytes], bytes | None]
+    rules: Sequence[RuleSettings],
+    tip: Mapping[str, bytes],
+    bumps: Iterable[Bump],
+    read: Callable[[bytes], bytes | None],
 ) -> Measured:
     """Read the tip's files (path to blob) and the changes by each rule."""
     sets = [RuleSet([rule]) for rule in rules]
@@ -60,17 +67,20 @@ def measure(
             if one.matches(path):
                 explained[number].targets.update(declared(number, path, blob))
     total = 0
-    unexplained: Counter[str] = Counter()
+    uncovered: Counter[str] = Counter()
+    unmoved: Counter[str] = Counter()
     for bump in bumps:
-        seen = False
-        for number, one in enumerate(sets):
-            if one.matches(bump.path) and declared(number, bump.path, bump.before) != declared(number, bump.path, bump.after):
-                explained[number].bumps += 1
-                seen = True
-        total += seen
-        if not seen:
-            unexplained[bump.path] += 1
-    return Measured(explained, total, unexplained)
+        reading = [number for number, one in enumerate(sets) if one.matches(bump.path)]
+        moved = [
+            each for each in reading if declared(each, bump.path, bump.before) != declared(each, bump.path, bump.after)
+        ]
+        for number in moved:
+            explained[number].bumps += 1
+        if moved:
+            total += 1
+        else:
+            (unmoved if reading else uncovered)[bump.path] += 1
+    return Measured(explained, total, uncovered, unmoved)
 
 
 def _by_target(declarations: Iterable[Declaration]) -> Mapping[Target, frozenset[ImageRef]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from bridge.formats.declarations.path_patterns import PathPattern
-from bridge.formats.declarations.proposals.environment_words import BASES
+from bridge.formats.declarations.proposals.seen_files import Recognised
+
+_CAPTURE = re.compile(r"\{[a-z_]+(?::([^{}]+))?\}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -15,7 +18,7 @@ class Draft:
     """A rule, and the files of its group (its own, and those of rules like it)."""
 
     rule: Mapping[str, object]
-    own: frozenset[str]
+    own: Mapping[str, Recognised]
 
     @property
     def patterns(self) -> list[str]:
@@ -24,23 +27,39 @@ class Draft:
         return list(files) if isinstance(files, list) else [str(files)]
 
 
-def keep_apart(draft: Draft, drafts: Sequence[Draft], left_out: Collection[str]) -> dict[str, object]:
-    """The rule with what it ignores: whole patterns or folders where that takes no file of its own away, else single files."""
+def keep_apart(draft: Draft, drafts: Sequence[Draft], left_out: Mapping[str, str]) -> dict[str, object]:
+    """The rule with what it ignores: whole patterns or folders where that takes no file of its own away, else single files.
+
+    ``left_out``: path to the pattern by which it is ignored.
+    """
     matching = _Matching(draft.patterns)
-    ignored: dict[str, None] = dict.fromkeys(_base_pattern(path) for path in sorted(left_out) if matching.match(path))
+    ignored: dict[str, None] = dict.fromkeys(
+        pattern for path, pattern in sorted(left_out.items()) if matching.match(path)
+    )
     own = {path for path in draft.own if matching.match(path)}
-    foreign = {path for other in drafts if other.own is not draft.own for path in other.own - draft.own if matching.match(path)}
+    foreign = {
+        path
+        for other in drafts
+        if other.own is not draft.own
+        for path, known in other.own.items()
+        if path not in draft.own and _misreads(draft, known) and matching.match(path)
+    }
     for other in drafts:
         if other.own is draft.own or not foreign:
             continue
         for text in other.patterns:
             pattern = PathPattern(text)
-            theirs = {path for path in foreign & other.own if pattern.match(path)}
+            theirs = {path for path in foreign & other.own.keys() if pattern.match(path)}
             if theirs and not any(pattern.match(path) for path in own):
                 ignored[text] = None
                 foreign -= theirs
     ignored |= dict.fromkeys(_folders(foreign, own))
-    return {**draft.rule, "ignore": list(ignored)} if ignored else dict(draft.rule)
+    globs = dict.fromkeys(map(_as_glob, ignored))
+    return {**draft.rule, "ignore": list(globs)} if globs else dict(draft.rule)
+
+
+def _misreads(draft: Draft, known: Recognised) -> bool:
+    return known.format == draft.rule["format"] or draft.rule["format"] in known.also
 
 
 class _Matching:
@@ -51,9 +70,9 @@ class _Matching:
         return any(pattern.match(path) is not None for pattern in self._patterns)
 
 
-def _base_pattern(path: str) -> str:
-    name = next(segment for segment in path.split("/") if segment.lower() in BASES)
-    return f"**/{name}/**"
+def _as_glob(text: str) -> str:
+    """The pattern without captures where they say nothing: nobody uses what they would capture."""
+    return _CAPTURE.sub(lambda match: match[0] if "|" in (match[1] or "") else match[1] or "*", text)
 
 
 def _folders(foreign: Collection[str], own: Collection[str]) -> list[str]:

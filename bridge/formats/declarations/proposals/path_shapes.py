@@ -1,7 +1,7 @@
-"""Paths generalised into few path patterns: what varies like services or applications becomes a capture, the rest stays as it is.
+"""Paths generalised into few path patterns: what varies like services or applications becomes a capture, the rest stays.
 
-A path becomes parts: its directories, the head of its file name, and the tail (``api`` and ``.values.yaml``). Shapes that are equal but
-for one part are merged into one whose part is a wildcard.
+A path becomes parts: its directories, the head of its file name, and the tail (``api`` and ``.values.yaml``). Shapes that are
+equal but for one part are merged into one whose part is a wildcard.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ DEEP = "**"
 
 _FEWEST_ABOVE = 3  # directories above the environment are merged when so many differ, or two right above it
 _GENERIC = re.compile(
-    r"(?:values[-_]?\d*|kustomization|config|images?|tags?|release|versions?|docker-compose|compose|app(?:lication)?|)\Z", re.IGNORECASE
+    r"(?:values[-_]?\d*|kustomization|config|images?|tags?|release|versions?|docker-compose|compose|app(?:lication)?|)\Z",
+    re.IGNORECASE,
 )
 
 
@@ -65,13 +66,11 @@ def merge_shapes(shapes: Iterable[Shape], *, wild_heads: bool) -> list[Shape]:
     """Few shapes for many. ``wild_heads``: the head of a file's name is what the service is called."""
     merged = _unite(_with_wild_head(shape) if wild_heads else shape for shape in shapes)
     while True:
-        candidates = [
-            group for shape_group in _families(merged) for group in _mergeable(shape_group)
-        ]
+        candidates = [group for shape_group in _families(merged) for group in _mergeable(shape_group)]
         if not candidates:
             return merged
         position, best = max(candidates, key=lambda each: (_rank(each[1][0], each[0]), len(each[1]), each[1][0].parts))
-        parts = best[0].parts[:position] + (WILD,) + best[0].parts[position + 1 :]
+        parts = (*best[0].parts[:position], WILD, *best[0].parts[position + 1 :])
         merged = _unite([replace(shape, parts=parts) if shape in best else shape for shape in merged])
 
 
@@ -95,7 +94,7 @@ def _cut(file: str) -> tuple[str, str]:
     """``api.values.yaml`` as ``api`` and ``.values.yaml``; the environment belongs to the tail, with the sign before it."""
     at = file.find(ENVIRONMENT)
     dot = file.find(".", 1)
-    if 0 <= at and (dot < 0 or at < dot):
+    if at >= 0 and (dot < 0 or at < dot):
         start = at - 1 if at > 0 and file[at - 1] in "-_." else at
         return file[:start], file[start:]
     return (file, "") if dot < 0 else (file[:dot], file[dot:])

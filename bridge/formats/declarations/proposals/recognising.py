@@ -12,9 +12,11 @@ from bridge.formats.declarations.found import Found
 from bridge.formats.declarations.proposals.seen_files import Recognised
 from bridge.formats.declarations.yaml_text import Value, read_documents
 
-_READABLE = re.compile(r"\.(?:ya?ml|json|gotmpl|tpl|env)\Z|(?:\A|/)\.env[^/]*\Z|(?:\A|/)[^/.]+\Z", re.IGNORECASE)
-_TEMPLATED = (".gotmpl", ".tpl")
-_TAG_KEY = re.compile(r"(?i)([a-z][a-z0-9_.-]*?)[_.-]?(?:docker|image|container)?[_-]?(?:tag|imagetag)\Z")
+_READABLE = re.compile(r"\.(?:ya?ml|json|gotmpl|env)\Z|(?:\A|/)\.env[^/]*\Z|(?:\A|/)[^/.]+\Z", re.IGNORECASE)
+_TEMPLATED = ".gotmpl"
+_TAG_KEY = re.compile(
+    r"([A-Za-z][A-Za-z0-9_.-]*?)(?:[_.-](?:docker|image|container|DOCKER|IMAGE|CONTAINER))?(?:[_.-](?:tag|TAG)|(?:Image)?Tag)\Z"
+)
 _REPOSITORY_KEYS = ("_IMAGE_REPOSITORY", "_REPOSITORY", "_IMAGE_NAME", "_IMAGE")
 _MOST_TAGS = 40  # of one file: beyond that a rule is no help to a reader
 _ONE_TAG = ("image_tag", "imageTag", "image-tag", "tag", "IMAGE_TAG", "TAG")
@@ -50,7 +52,7 @@ def recognise(path: str, data: bytes) -> Recognised | None:
 def _recognise(path: str, documents: list[Value], *, templated: bool) -> Recognised | None:
     for name in _candidates(path, documents):
         if name in FORMATS and (found := list(FORMATS[name].find(documents, _NoOptions()))):
-            return Recognised(name, templated, _services(found))
+            return Recognised(name, templated, _services(found), also=_also(documents, name))
     options = _keys_options(documents)
     if options is None:
         return None
@@ -81,6 +83,20 @@ def _candidates(path: str, documents: list[Value]) -> Iterator[str]:
         yield "helm-values"
 
 
+def _also(documents: list[Value], own: str) -> frozenset[str]:
+    """The other formats that find something: a chart's values in a manifest, say."""
+    others = set()
+    for name, each in FORMATS.items():
+        if name == own or each.strict:
+            continue
+        try:
+            if next(each.find(documents, _NoOptions()), None) is not None:
+                others.add(name)
+        except Unreadable:
+            others.add(name)
+    return frozenset(others)
+
+
 def _services(found: list[Found]) -> frozenset[str]:
     return frozenset(each.service for each in found if each.service is not None)
 
@@ -100,11 +116,15 @@ def _keys_options(documents: list[Value]) -> dict[str, object] | None:
         return None
     named = {_service_name(word): key for key, word in tags.items()}
     repositories = {
-        _service_name(word): word + suffix for word in tags.values() for suffix in _REPOSITORY_KEYS if word + suffix in texts
+        _service_name(word): word + suffix
+        for word in tags.values()
+        for suffix in _REPOSITORY_KEYS
+        if word + suffix in texts
     }
-    return {"tags": {name: _dotted(key) for name, key in sorted(named.items())}} | (
-        {"repositories": {name: _dotted(key) for name, key in sorted(repositories.items())}} if repositories else {}
-    )
+    options: dict[str, object] = {"tags": {name: _dotted(key) for name, key in sorted(named.items())}}
+    if repositories:
+        options["repositories"] = {name: _dotted(key) for name, key in sorted(repositories.items())}
+    return options
 
 
 def _service_name(word: str) -> str:

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bridge.formats.declarations.path_patterns import PathPattern
-from bridge.formats.declarations.proposals.environment_places import Place, find_places, is_base
+from bridge.formats.declarations.proposals.environment_places import Place, find_places
+from bridge.formats.declarations.proposals.left_out import find_left_out
 from bridge.formats.declarations.proposals.overlaps import Draft, keep_apart
-from bridge.formats.declarations.proposals.path_shapes import ENVIRONMENT, WILD, Shape, merge_depths, merge_shapes, shape_of
+from bridge.formats.declarations.proposals.path_shapes import (
+    DEEP,
+    ENVIRONMENT,
+    WILD,
+    Shape,
+    is_generic,
+    merge_depths,
+    merge_shapes,
+    shape_of,
+)
 from bridge.formats.declarations.proposals.seen_files import SeenFile
 from bridge.formats.declarations.rules import RuleSettings
 
 ASSUMED_ENVIRONMENT = "production"  # where no path names one, or only the others are named
 
-_NAMES_ITS_SERVICES = frozenset({"manifests", "helm-release", "argocd", "compose", "setters"})  # each object or entry has a name
-_COLLIDING = 0.25  # share of names that several directories give to different services, from which on the directory names them
+_NAMES_ITS_SERVICES = frozenset(
+    {"manifests", "helm-release", "argocd", "compose", "setters"}
+)  # each object or entry has a name
+_ONE_A_FOLDER = frozenset({"kustomize", "helm-values", "keys"})
+_MOST_CHOICES = 10  # environments that are written out
+_COLLIDING = (
+    0.25  # share of names that several directories give to different services, from which on the directory names them
+)
 _FEWEST_OF_A_PREFIX = 0.6  # share of an environment's files that begin with the same word
 
 
@@ -33,20 +49,27 @@ class Proposal:
         return "environment" in self.rule
 
 
-def propose_rules(files: Sequence[SeenFile]) -> list[Proposal]:
-    """Rules for the files, in no particular order. Bases that environments inherit are left out: they have no environment."""
-    places = find_places([file.path for file in files])
-    left_out = {file.path for file in files if file.path not in places and is_base(file.path)}
-    groups: defaultdict[tuple[str, bool, str, bool], list[SeenFile]] = defaultdict(list)
-    for file in files:
-        known = file.recognised
-        if file.path not in left_out:
-            groups[known.format, known.templated, _options_key(file), file.path in places].append(file)
-    drafts = [
-        Draft(rule, frozenset(file.path for file in group))
-        for (_, _, _, has_place), group in groups.items()
-        for rule in _rules_of(group, places if has_place else {})
+def propose_rules(files: Sequence[SeenFile], charts: Collection[str] = ()) -> list[Proposal]:
+    """Rules for the files, in no particular order. ``charts``: the folders of Helm charts.
+
+    Bases that environments inherit, and the defaults of charts, are left out: they have no environment.
+    """
+    one_a_folder = [
+        file.path
+        for file in files
+        if file.recognised.format in _ONE_A_FOLDER and is_generic(file.segments[-1].partition(".")[0])
     ]
+    places = find_places([file.path for file in files], one_a_folder)
+    left_out = find_left_out(files, places, charts)
+    kept = [file for file in files if file.path not in left_out]
+    groups: defaultdict[tuple[str, bool, str, bool], list[SeenFile]] = defaultdict(list)
+    for file in kept:
+        known = file.recognised
+        groups[known.format, known.templated, _options_key(file), file.path in places].append(file)
+    drafts = []
+    for (_, _, _, has_place), group in groups.items():
+        own = {file.path: file.recognised for file in group}
+        drafts += [Draft(rule, own) for rule in _rules_of(group, kept, places if has_place else {})]
     finished = [keep_apart(draft, drafts, left_out) for draft in drafts]
     return [Proposal(rule, RuleSettings.model_validate(rule)) for rule in finished]
 
@@ -57,7 +80,9 @@ def _options_key(file: SeenFile) -> str:
     return "tags" if "tags" in options else repr(sorted(options.items()))
 
 
-def _rules_of(group: Sequence[SeenFile], places: Mapping[str, Place]) -> list[dict[str, object]]:
+def _rules_of(
+    group: Sequence[SeenFile], everything: Sequence[SeenFile], places: Mapping[str, Place]
+) -> list[dict[str, object]]:
     known = group[0].recognised
     deep = known.format in _NAMES_ITS_SERVICES
     has_tags = "tags" in known.options
@@ -69,7 +94,10 @@ def _rules_of(group: Sequence[SeenFile], places: Mapping[str, Place]) -> list[di
     rules: dict[str, dict[str, object]] = {}
     for shape in sorted(shapes, key=lambda each: -_weight(each, by_path)):
         named = not has_tags and (not deep or _collide(shape, by_path, places))
-        rule: dict[str, object] = {"files": _patterns(shape, places, captured=named), "format": known.format}
+        rule: dict[str, object] = {
+            "files": _patterns(shape, places, everything, captured=named),
+            "format": known.format,
+        }
         if not places:
             rule["environment"] = ASSUMED_ENVIRONMENT
         if known.templated and not all(path.endswith((".gotmpl", ".tpl")) for path in shape.paths):
@@ -117,15 +145,34 @@ def _collide(shape: Shape, by_path: Mapping[str, SeenFile], places: Mapping[str,
     return bool(where) and sum(len(found) > 1 for found in where.values()) > _COLLIDING * len(where)
 
 
-def _patterns(shape: Shape, places: Mapping[str, Place], *, captured: bool) -> str | list[str]:
+def _patterns(
+    shape: Shape, places: Mapping[str, Place], everything: Sequence[SeenFile], *, captured: bool
+) -> str | list[str]:
     prefixed = _prefixes(shape, places) if captured else {}
     patterns = [
-        _text(shape, captured=captured, only=environment, prefix=prefix) for environment, prefix in sorted(prefixed.items())
+        _text(shape, captured=captured, only=environment, prefix=prefix)
+        for environment, prefix in sorted(prefixed.items())
     ]
-    patterns.append(_text(shape, captured=captured))
+    patterns.append(_open_or_named(shape, everything, captured=captured))
     if all(any(PathPattern(text).match(path) for text in patterns[:-1]) for path in shape.paths):
         patterns.pop()
     return patterns[0] if len(patterns) == 1 else patterns
+
+
+def _open_or_named(shape: Shape, everything: Sequence[SeenFile], *, captured: bool) -> str:
+    """The pattern for any environment; only for those that were seen, where it would take others for environments too."""
+    text = _text(shape, captured=captured)
+    if shape.environment_at is None or len(shape.choices) > _MOST_CHOICES:
+        return text
+    pattern = PathPattern(text)
+    for file in everything:
+        if (
+            file.path not in shape.paths
+            and (words := pattern.match(file.path))
+            and words["environment"] not in shape.choices
+        ):
+            return _text(shape, captured=captured, only="|".join(sorted(shape.choices)))
+    return text
 
 
 def _prefixes(shape: Shape, places: Mapping[str, Place]) -> dict[str, str]:
@@ -157,4 +204,5 @@ def _text(shape: Shape, *, captured: bool, only: str | None = None, prefix: str 
         text = part.replace(WILD, prefix + wild if index == len(shape.parts) - 2 else wild)
         parts.append(text.replace(ENVIRONMENT, environment))
     *directories, head, tail = parts
-    return "/".join([*directories, head + tail])
+    text = "/".join([*directories, head + tail])
+    return text.removeprefix("*/") if text.startswith(f"*/{DEEP}/") else text

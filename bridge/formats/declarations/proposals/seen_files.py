@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 class Recognised:
     """A file's format, by its content. ``services``: the names that the format found, empty where it names none.
 
-    ``options``: settings of the rule that the format needs, such as ``tags`` of the format ``keys``.
+    ``options``: settings of the rule that the format needs, such as ``tags`` of the format ``keys``. ``also``: the formats
+    that would find an image in it too, and must be kept away.
     """
 
     format: str
     templated: bool = False
     services: frozenset[str] = frozenset()
     options: Mapping[str, object] = field(default_factory=dict)
+    also: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from bridge.formats.declarations.proposals.discovery import Discovered, RuleFound
+from bridge.domain.names import Target
+from bridge.formats.declarations.proposals.discovery import Discovered, RuleFound, Unexplained
 
 _PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./-]*\Z")
 _LIKE_OTHER_TYPES = re.compile(r"(?i)(?:true|false|yes|no|on|off|null|y|n|\.inf|\.nan)\Z")
+_WORTH_A_LINE = 0.01  # share of the changes, for a rule that finds nothing at the tip any more
+_MOST_RULES = 8
+_MOST_FOLDERS = 6
+_SOME = 5  # environments that are named
 _WIDEST = 118  # columns
 
 
-def write_configuration(
-    found: Discovered, credentials: Mapping[str, object], *, most_rules: int, most_unexplained: int
-) -> str:
-    """The whole configuration; rules beyond ``most_rules`` are only counted. ``credentials`` name secrets, and hold none."""
-    return "\n".join(_lines(found, credentials, most_rules, most_unexplained)) + "\n"
+def write_configuration(found: Discovered, credentials: Mapping[str, object], *, everything: bool = False) -> str:
+    """The whole configuration; without ``everything`` as much as fits on a screen. ``credentials`` name secrets, and hold none."""
+    return "\n".join(_lines(found, credentials, everything=everything)) + "\n"
 
 
-def _lines(
-    found: Discovered, credentials: Mapping[str, object], most_rules: int, most_unexplained: int
-) -> Iterator[str]:
+def _lines(found: Discovered, credentials: Mapping[str, object], *, everything: bool) -> Iterator[str]:
     sample = found.sample
-    shown = found.rules[:most_rules]
-    yield f"# Proposed from {_count(sample.landings_read, 'landing')} of {sample.landings} on {sample.branch}, up to {sample.revision[:12]}."
+    shown = list(found.rules) if everything else _worth_showing(found)
+    looked_at = "all" if sample.landings_read == sample.landings else f"{sample.landings_read} of"
+    yield f"# Proposed from {looked_at} {_count(sample.landings, 'landing')} of {sample.branch} up to {sample.revision[:12]}."
     share = f" ({100 * found.explained // found.changes} %)" if found.changes else ""
-    yield (
-        f"# The rules explain {found.explained} of {_count(found.changes, 'image-looking change')}{share}. Check the names below:"
-        " deploybridge import -c FILE, then state."
-    )
+    explained = f"{found.explained} of {_count(found.changes, 'image-looking change')}{share}"
+    yield f"# The rules explain {explained}. Check the names, then: deploybridge import -c FILE"
     yield "sources:"
     yield "  - kind: git"
     yield f"    name: {scalar(_source_name(sample.url))}"
@@ -42,26 +42,49 @@ def _lines(
     yield "    rules:"
     for rule in shown:
         yield from _rule(rule)
-    if hidden := found.rules[most_rules:]:
-        yield f"      # ... and {_count(len(hidden), 'rule')} more, for {_count(sum(each.bumps for each in hidden), 'bump')}: --all shows them"
-    if found.unexplained:
-        yield f"# Not explained: {_count(sum(each.changes for each in found.unexplained), 'image-looking change')}, in"
-        for each in found.unexplained[:most_unexplained]:
-            like = "" if each.files == each.example else f"  such as {printable(each.example)}"
-            yield f"#   {each.changes:>5}  {printable(each.files)}{like}"
-        if rest := found.unexplained[most_unexplained:]:
-            yield f"#   {sum(each.changes for each in rest):>5}  ... and {len(rest)} more folders"
+    if hidden := [rule for rule in found.rules if rule not in shown]:
+        bumps = _count(sum(each.bumps for each in hidden), "bump")
+        yield f"      # ... and {_count(len(hidden), 'rule')} more, for {bumps}: --all shows them"
+    yield from _rest("In files that no rule reads", found.uncovered, everything=everything)
+    yield from _rest("In files that are read, but moving no declared image", found.unmoved, everything=everything)
+
+
+def _worth_showing(found: Discovered) -> list[RuleFound]:
+    """Without what only the past knew, and seldom."""
+    lively = [rule for rule in found.rules if rule.targets or rule.bumps >= _WORTH_A_LINE * found.changes]
+    return (lively or list(found.rules))[:_MOST_RULES]
+
+
+def _rest(what: str, changes: Sequence[Unexplained], *, everything: bool) -> Iterator[str]:
+    if not changes:
+        return
+    yield f"# {what}: {_count(sum(each.changes for each in changes), 'image-looking change')}"
+    most = len(changes) if everything else _MOST_FOLDERS
+    for each in changes[:most]:
+        like = "" if each.files == each.example else f"  such as {each.example.rpartition('/')[2]}"
+        yield printable(f"#   {each.changes:>5}  {each.files}{like}")
+    if rest := changes[most:]:
+        yield f"#   {sum(each.changes for each in rest):>5}  ... and {_count(len(rest), 'place')} more"
 
 
 def _rule(found: RuleFound) -> Iterator[str]:
-    names = ", ".join(map(str, found.examples)) + (", ..." if found.targets > len(found.examples) else "")
-    yield f"      # {_count(found.targets, 'target')}, {_count(found.bumps, 'bump')}" + (f": {printable(names)}" if names else ": no more at the tip")
+    yield f"      # {_count(found.bumps, 'bump')}, {_targets(found.targets)}"
     rule = found.proposal.rule
     lead = "      - "
     for key, value in rule.items():
         note = "  # no path names the environment: correct it here" if key == "environment" else ""
         yield from (line + note for line in _entry(lead + key, value))
         lead = "        "
+
+
+def _targets(targets: Sequence[Target]) -> str:
+    if not targets:
+        return "nothing at the tip any more"
+    environments = sorted({target.environment for target in targets})
+    some = ", ".join(environments[:_SOME]) + (
+        f" and {len(environments) - _SOME} more" if len(environments) > _SOME else ""
+    )
+    return printable(f"{_count(len(targets), 'target')} in {some}; such as {targets[0]}")
 
 
 def _entry(lead: str, value: object) -> Iterator[str]:
