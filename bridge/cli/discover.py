@@ -49,7 +49,7 @@ def command(
         with show_progress("reading") as report:
             found = compose.discover(repository, branch, credentials, report)
     except (Stalled, Unavailable) as error:
-        note(f"deploybridge: {error}")
+        note(f"deploybridge: {str(error).removesuffix(': it is tried again')}")
         return NO
     if form == "json":
         write_json(_as_json(found))

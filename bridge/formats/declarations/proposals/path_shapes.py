@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from bridge.formats.declarations.proposals.environment_places import Place
+from bridge.formats.declarations.proposals.environment_words import CONTAINERS
 
 WILD = "\0"  # stands for what varies
 ENVIRONMENT = "\1"
@@ -141,11 +142,20 @@ def _mergeable(family: Sequence[Shape]) -> list[tuple[int, list[Shape]]]:
 
 
 def _fewest(shape: Shape, position: int) -> int:
-    at = shape.environment_at
-    return 2 if at is None or position > at or position == at - 1 else _FEWEST_ABOVE
+    above = _right_above(shape)
+    return 2 if above is None or position >= above else _FEWEST_ABOVE
 
 
 def _rank(shape: Shape, position: int) -> tuple[int, int]:
     """Below the environment first, then right above it, then from right to left."""
     at = shape.environment_at
     return (0 if at is None or position > at else -1, position)
+
+
+def _right_above(shape: Shape) -> int | None:
+    """The directory above the environment, passing over one that only holds environments; None without an environment."""
+    at = shape.environment_at
+    if at is None:
+        return None
+    above = min(at, len(shape.parts) - 2) - 1
+    return above - 1 if above > 0 and shape.parts[above].lower() in CONTAINERS else above

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bridge.formats.declarations.path_patterns import PathPattern
 from bridge.formats.declarations.proposals.environment_places import Place, find_places
@@ -88,12 +88,12 @@ def _rules_of(
     has_tags = "tags" in known.options
     shapes = [shape_of(file.path, places.get(file.path), deep=deep) for file in group]
     shapes = merge_shapes(shapes, wild_heads=not deep and not has_tags and known.format != "kustomize")
-    if deep:
-        shapes = merge_depths(shapes)
     by_path = {file.path: file for file in group}
+    if deep:
+        shapes = [_told_apart(shape, by_path, places) for shape in merge_depths(shapes)]
     rules: dict[str, dict[str, object]] = {}
     for shape in sorted(shapes, key=lambda each: -_weight(each, by_path)):
-        named = not has_tags and (not deep or _collide(shape, by_path, places))
+        named = not has_tags and (not deep or (bool(shape.wild) and _collide(shape, shape.wild[-1], by_path, places)))
         rule: dict[str, object] = {
             "files": _patterns(shape, places, everything, captured=named),
             "format": known.format,
@@ -132,11 +132,18 @@ def _listed(value: object) -> list[str]:
     return list(value) if isinstance(value, list) else [str(value)]
 
 
-def _collide(shape: Shape, by_path: Mapping[str, SeenFile], places: Mapping[str, Place]) -> bool:
-    """Whether the objects in different directories have the same names, so that only the directory tells them apart."""
-    if not shape.wild:
-        return False
-    at = shape.wild[-1]
+def _told_apart(shape: Shape, by_path: Mapping[str, SeenFile], places: Mapping[str, Place]) -> Shape:
+    """Where only the folders tell objects apart, the folder in place of what stands for any depth, if all files have one."""
+    if DEEP not in shape.parts or shape.wild:
+        return shape
+    at = shape.parts.index(DEEP)
+    if any(path.count("/") <= at for path in shape.paths) or not _collide(shape, at, by_path, places):
+        return shape
+    return replace(shape, parts=(*shape.parts[:at], WILD, *shape.parts[at:]))
+
+
+def _collide(shape: Shape, at: int, by_path: Mapping[str, SeenFile], places: Mapping[str, Place]) -> bool:
+    """Whether the objects in different folders (segment ``at``) have the same names, so that only the folder tells them apart."""
     where: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for path in shape.paths:
         place = places.get(path)

@@ -1,0 +1,195 @@
+"""``deploybridge discover``: a repository in, a configuration out that ``import`` accepts unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cli.conftest import CommandLine
+from tests.support.git_repos import GitRepo
+
+# NEW stands for the version, which each commit moves.
+KUSTOMIZATION = "images:\n  - name: ghcr.io/acme/{name}\n    newTag: NEW\n"
+VALUES = "image:\n  repository: ghcr.io/acme/{name}\n  tag: NEW\nreplicas: 2\n"
+DEPLOYMENT = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: {name}}}
+spec:
+  template:
+    spec:
+      containers:
+        - {{name: main, image: "ghcr.io/acme/{name}:NEW"}}
+"""
+HELM_RELEASE = """\
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {{name: {name}}}
+spec:
+  values:
+    image: {{repository: ghcr.io/acme/{name}, tag: NEW}}
+"""
+APPLICATION = """\
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {{name: {name}}}
+spec:
+  source:
+    helm:
+      valuesObject:
+        image: {{repository: ghcr.io/acme/{name}, tag: NEW}}
+"""
+COMPOSE = "services:\n  {name}:\n    image: ghcr.io/acme/{name}:NEW\n"
+
+
+def each(template: str, *paths: str) -> dict[str, str]:
+    """The template at every path, for the service whose name is in angle brackets in it."""
+    files = {}
+    for path in paths:
+        name = path.partition("<")[2].partition(">")[0] or "shop"
+        files[path.replace("<", "").replace(">", "")] = template.format(name=name)
+    return files
+
+
+LAYOUTS: Mapping[str, tuple[dict[str, str], list[dict[str, Any]], list[str]]] = {
+    "a folder an environment, a folder a service in it": (
+        each(
+            KUSTOMIZATION,
+            *(f"clusters/{e}/<{s}>/kustomization.yaml" for e in ("prod", "dev") for s in ("shop", "cart")),
+        ),
+        [{"files": "clusters/{environment}/{service}/kustomization.yaml", "format": "kustomize"}],
+        ["dev/cart", "dev/shop", "prod/cart", "prod/shop"],
+    ),
+    "overlays, with a base that they inherit": (
+        each(KUSTOMIZATION, "<shop>/overlays/eu/kustomization.yaml", "<cart>/overlays/us/kustomization.yaml")
+        | each(DEPLOYMENT, "shop/base/deployment.yaml", "cart/base/deployment.yaml"),
+        [{"files": "{service}/overlays/{environment}/kustomization.yaml", "format": "kustomize"}],
+        ["eu/shop", "us/cart"],
+    ),
+    "what stands beside known environments and looks like them": (
+        each(KUSTOMIZATION, *(f"<shop>/{e}/kustomization.yaml" for e in ("prod", "dev", "red"))),
+        [{"files": "shop/{environment}/kustomization.yaml", "format": "kustomize"}],
+        ["dev/shop", "prod/shop", "red/shop"],
+    ),
+    "tenants, each with some of the services": (
+        each(
+            VALUES,
+            *(f"services/{p}/values.yaml" for p in ("acme/<shop>", "acme/<cart>", "globex/<shop>", "globex/<search>")),
+        ),
+        [{"files": "services/{environment}/{service}/values.yaml", "format": "helm-values"}],
+        ["acme/cart", "acme/shop", "globex/search", "globex/shop"],
+    ),
+    "a file an environment, a folder a service": (
+        each(VALUES, *(f"charts/<{s}>/values-{e}.yaml" for e in ("prod", "staging") for s in ("shop", "cart"))),
+        [{"files": "charts/{service}/values-{environment}.yaml", "format": "helm-values"}],
+        ["prod/cart", "prod/shop", "staging/cart", "staging/shop"],
+    ),
+    "the service in the name of the file": (
+        each(VALUES, *(f"env/{e}/<{s}>.values.yaml" for e in ("production", "staging") for s in ("api", "ui"))),
+        [{"files": "env/{environment}/{service}.values.yaml", "format": "helm-values"}],
+        ["production/api", "production/ui", "staging/api", "staging/ui"],
+    ),
+    "an environment's word before the service in the name of the file": (
+        each(
+            VALUES,
+            *(
+                f"apps/{e}/{p}-<{s}>.yaml"
+                for e, p in (("production", "prod"), ("integration", "int"))
+                for s in ("web", "cron")
+            ),
+        ),
+        [
+            {
+                "files": [
+                    "apps/{environment:integration}/int-{service}.yaml",
+                    "apps/{environment:production}/prod-{service}.yaml",
+                ],
+                "format": "helm-values",
+            }
+        ],
+        ["integration/cron", "integration/web", "production/cron", "production/web"],
+    ),
+    "a suffix for all but production": (
+        each(DEPLOYMENT, *(f"<{s}>{suffix}/deployment.yaml" for s in ("shop", "cart") for suffix in ("", "-dev"))),
+        [
+            {"files": "*-{environment:dev}/*.yaml", "format": "manifests"},
+            {"files": "*/*.yaml", "format": "manifests", "environment": "production", "ignore": ["*-dev/*.yaml"]},
+        ],
+        ["dev/cart", "dev/shop", "production/cart", "production/shop"],
+    ),
+    "raw manifests at any depth": (
+        each(
+            DEPLOYMENT,
+            "clusters/prod/<shop>/web.yaml",
+            "clusters/prod/<cart>/deep/web.yaml",
+            "clusters/stage/<shop>/web.yaml",
+        ),
+        [{"files": "clusters/{environment}/**/*.yaml", "format": "manifests"}],
+        ["prod/cart", "prod/shop", "stage/shop"],
+    ),
+    "workloads of one name in different folders are told apart by the folder": (
+        {
+            f"prod/{s}/web.yaml": DEPLOYMENT.format(name="web").replace("acme/web", f"acme/{s}")
+            for s in ("shop", "cart")
+        },
+        [{"files": "{environment}/{service}/**/*.yaml", "format": "manifests"}],
+        ["prod/cart", "prod/shop"],
+    ),
+    "a flat file of tags an environment": (
+        {
+            f"overrides/{e}.env": 'SHOP_DOCKER_TAG: "NEW"\nCART_DOCKER_TAG: "1.4"\nDEBUG: "true"\n'
+            for e in ("staging", "production")
+        },
+        [
+            {
+                "files": "overrides/{environment}.env",
+                "format": "keys",
+                "tags": {"cart": "CART_DOCKER_TAG", "shop": "SHOP_DOCKER_TAG"},
+            }
+        ],
+        ["production/cart", "production/shop", "staging/cart", "staging/shop"],
+    ),
+    "one tag a file": (
+        {f"image-tags/{e}/{s}": "image_tag: NEW\n" for e in ("production", "staging") for s in ("shop", "cart")},
+        [{"files": "image-tags/{environment}/{service}", "format": "keys", "tag": "image_tag"}],
+        ["production/cart", "production/shop", "staging/cart", "staging/shop"],
+    ),
+    "no environment at all": (
+        each(VALUES, "apps/<shop>/values.yaml", "apps/<cart>/values.yaml"),
+        [{"files": "apps/{service}/values.yaml", "format": "helm-values", "environment": "production"}],
+        ["production/cart", "production/shop"],
+    ),
+}
+
+
+def build(path: Path, files: Mapping[str, str]) -> GitRepo:
+    """A repository in which every file of ``files`` is bumped three times, beside files that have nothing to do with it."""
+    repo = GitRepo(path)
+    repo.commit({"README.md": "image: ghcr.io/acme/readme:1.0\n", ".github/workflows/ci.yaml": "image: node:20\n"})
+    for version in ("1.9", "1.10", "1.11"):
+        repo.commit({name: text.replace("NEW", version) for name, text in files.items()})
+    return repo
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_rules_of_a_layout(command_line: CommandLine, tmp_path: Path, layout: str) -> None:
+    files, rules, targets = LAYOUTS[layout]
+    build(tmp_path / "infra", files)
+    proposed = command_line("discover", tmp_path / "infra")
+    assert (proposed.code, proposed.err) == (0, "")
+    (source,) = yaml.safe_load(proposed.out)["sources"]
+    assert sorted(source["rules"], key=str) == sorted(rules, key=str)
+    (tmp_path / "infra.yaml").write_text(proposed.out, encoding="utf-8")
+    imported = command_line("import", "-c", tmp_path / "infra.yaml", "--format", "json")
+    assert (imported.code, imported.json[0]["intents"]) == (0, 3 * len(targets) - 2 * unmoved(files))
+    state = command_line("state", "-c", tmp_path / "infra.yaml", "--format", "json").json["targets"]
+    assert sorted(f"{each['environment']}/{each['service']}" for each in state) == targets
+
+
+def unmoved(files: Mapping[str, str]) -> int:
+    """The targets of the layout that no commit moves."""
+    return sum("CART_DOCKER_TAG" in text for text in files.values())
