@@ -15,11 +15,16 @@ class Declaration:
 
     ``pointer`` is the path of the scalar that carries the version, such as ``images[0].newTag`` or ``web.image.tag``; it is
     unique within one file and one rule. The image's repository is None where only a tag is declared.
+
+    ``level``: 0 for what is declared for the target itself; higher for what it inherits, the nearer the lower: a lower level
+    replaces a higher one. ``part``: what says which image of the target is replaced, see ``found.Found``.
     """
 
     target: Target
     image: ImageRef
     pointer: str
+    level: int = 0
+    part: str | None = None
 
 
 class Unreadable(ValueError):  # noqa: N818 - named by what is true of the file

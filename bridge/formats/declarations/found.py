@@ -37,12 +37,34 @@ class Options(Protocol):
     def repositories(self) -> Mapping[str, str]:
         """Service: dotted path of its image repository."""
 
+    @property
+    def pattern(self) -> str | None:
+        """A regular expression with named groups."""
+
+    @property
+    def charts(self) -> bool:
+        """Whether pinned Helm charts are declared too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the object around an image says of itself."""
+
+    namespace: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+_NOTHING_AROUND = Around()
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """One image as written; at least one of ``tag`` and ``digest`` is there, nothing is checked yet.
 
-    ``service``: the name that the format itself gives it, if it gives one. ``namespace`` and ``labels``: of the object around it.
+    ``service`` and ``environment``: the names that the format itself gives, if it gives any. ``keys``: the names of the mappings
+    around it, outermost first. ``part``: what an overlay would name to replace just this image, with a word before it for the sort
+    of name (``image shop``, ``container web``).
     """
 
     pointer: str
@@ -50,20 +72,26 @@ class Found:
     tag: str | None
     digest: str | None
     service: str | None = None
-    namespace: str | None = None
-    labels: Mapping[str, str] = field(default_factory=dict)
+    around: Around = _NOTHING_AROUND
+    environment: str | None = None
+    keys: tuple[str, ...] = ()
+    part: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One way to declare images in a file."""
+    """One way to declare images in a file: in its YAML or JSON documents (``find``), or in its text (``find_in_text``)."""
 
-    find: Callable[[list[Value], Options], Iterator[Found]]
+    find: Callable[[list[Value], Options], Iterator[Found]] | None = None
+    find_in_text: Callable[[str, Options], Iterator[Found]] | None = None
     strict: bool = False  # reads only what its options point at: a malformed image there is an error, not passed over
     options: frozenset[str] = frozenset()  # those settings of a rule that are this format's own
     names_services: bool = True  # finds names for services, so that a rule need not
-    has_objects: bool = False  # knows namespaces and labels
-    named_after_path: bool = False  # an image without a name of its own is called after the file's directory
+    has_objects: bool = False  # knows namespaces, labels and annotations
+    has_keys: bool = False  # knows the names of the mappings around an image
+    named_after_path: Callable[[str, Mapping[str, str]], str] | None = (
+        None  # (path, captured words): names the nameless
+    )
 
 
 def known_text(value: Value) -> str | None:
@@ -78,6 +106,12 @@ def split_reference(text: str) -> tuple[str | None, str | None, str | None]:
     if colon > name.rfind("/"):
         return name[:colon] or None, name[colon + 1 :] or None, digest or None
     return name or None, None, digest or None
+
+
+def find_reference(text: str | None, pointer: str) -> Found | None:
+    """An image written as one reference; None for one that names no version."""
+    repository, tag, digest = split_reference(text) if text else (None, None, None)
+    return Found(pointer, repository, tag, digest) if tag or digest else None
 
 
 def split_tag(text: str | None) -> tuple[str | None, str | None]:
@@ -96,7 +130,32 @@ def step(pointer: str, key: str) -> str:
     if len(pointer) + len(name) > _LONGEST_POINTER:
         msg = f"an image below a path of more than {_LONGEST_POINTER} characters"
         raise Unreadable(msg)
-    return f"{pointer}.{name}" if pointer and not pointer.endswith(")") else pointer + name
+    return f"{pointer}.{name}" if pointer and not pointer.endswith((")", "|")) else pointer + name
+
+
+def descend(value: Value, *path: str) -> Value:
+    """What stands below ``value`` at a path of keys; None where nothing does."""
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def items_of(value: Value) -> list[Value]:
+    """The items of a list; none for anything else."""
+    return value if isinstance(value, list) else []
+
+
+def texts_of(value: Value) -> dict[str, str]:
+    """Those entries of a mapping that are known texts, such as labels."""
+    entries = value.items() if isinstance(value, dict) else ()
+    return {name: text for name, entry in entries if (text := known_text(entry))}
+
+
+def name_from_directory(path: str, captures: Mapping[str, str]) -> str:
+    """The nearest directory that is not itself a captured word, else the file's name up to its first dot."""
+    *directories, file = path.split("/")
+    taken = set(captures.values())
+    return next((name for name in reversed(directories) if name not in taken), file.split(".", 1)[0] or file)
 
 
 def document_pointer(index: int) -> str:

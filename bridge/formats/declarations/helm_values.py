@@ -7,6 +7,8 @@ Read are ``image: {registry, repository, tag, digest}``, ``image: "ref"`` with o
 The service is the last key above the image (``shop.web.image`` is ``web``); where one file has two different places that end
 in the same key, both are called by their whole path (``shop.web``, ``blog.web``). At the top, ``webImage`` is ``web`` and
 ``image`` is called after the file's directory. An item of a list is called by its ``name``, or else after the list.
+
+A Compose file is read the same way: ``services: {web: {image: "ref"}}`` is ``web``.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from bridge.formats.declarations.found import (
     Options,
     document_pointer,
     known_text,
+    name_from_directory,
     split_reference,
     split_tag,
     step,
@@ -34,16 +37,29 @@ _Place: TypeAlias = tuple[str, ...]  # the names above an image
 
 def find(documents: list[Value], _options: Options) -> Iterator[Found]:
     """The images of the values, in the order of the file."""
-    seen: list[tuple[_Place, Found]] = []
+    seen: list[Found] = []
     for index, document in enumerate(documents):
-        seen.extend(_search(document, (), document_pointer(index)))
+        seen.extend(search(document, document_pointer(index)))
+    yield from _named(seen)
+
+
+def search(value: Value, pointer: str) -> list[Found]:
+    """The images at any depth, each with the names above it (``keys``) and without a service."""
+    if isinstance(value, dict) and isinstance(value.get("services"), dict):
+        # A Compose file's extension fields are parts that services merge: no services themselves.
+        value = {key: child for key, child in value.items() if not key.startswith("x-")}
+    return [replace(found, keys=place, part=f"at {found.pointer}") for place, found in _search(value, (), pointer)]
+
+
+def _named(seen: list[Found]) -> Iterator[Found]:
     places: defaultdict[str, set[_Place]] = defaultdict(set)
-    for place, _ in seen:
-        if place:
-            places[place[-1]].add(place)
-    for place, found in seen:
-        if place:
-            yield replace(found, service=place[-1] if len(places[place[-1]]) == 1 else ".".join(place))
+    for found in seen:
+        if found.keys:
+            places[found.keys[-1]].add(found.keys)
+    for found in seen:
+        if found.keys:
+            last = found.keys[-1]
+            yield replace(found, service=last if len(places[last]) == 1 else ".".join(found.keys))
         else:
             yield found
 
@@ -129,4 +145,4 @@ def _read_flat(values: dict[str, Value], pointer: str) -> Iterator[Found]:
         yield Found(step(pointer, "imageTag" if tag else "imageDigest"), repository, tag, digest)
 
 
-FORMAT = Format(find, named_after_path=True)
+FORMAT = Format(find, has_keys=True, named_after_path=name_from_directory)

@@ -8,14 +8,20 @@ is the service; all its containers and init containers are one bundle. An image 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from bridge.formats.declarations.found import (
+    Around,
     Format,
     Found,
     Options,
+    descend,
     document_pointer,
+    find_reference,
+    items_of,
     known_text,
-    split_reference,
+    step,
+    texts_of,
 )
 from bridge.formats.declarations.yaml_text import Value
 
@@ -30,51 +36,49 @@ _CONTAINERS = ("initContainers", "containers")
 def find(documents: list[Value], _options: Options) -> Iterator[Found]:
     """The pinned images of every workload in the file."""
     for index, document in enumerate(documents):
-        yield from _read_object(document, document_pointer(index))
+        yield from find_in_object(document, document_pointer(index))
 
 
-def _read_object(value: Value, pointer: str) -> Iterator[Found]:
-    if not isinstance(value, dict):
-        return
-    if isinstance(items := value.get("items"), list) and str(value.get("kind", "List")).endswith("List"):
+def find_in_object(value: Value, pointer: str) -> Iterator[Found]:
+    """The pinned images of one object, or of the objects in a List, or in a list of objects."""
+    if isinstance(value, dict) and str(value.get("kind", "List")).endswith("List"):
+        items, pointer_of_items = value.get("items"), step(pointer, "items")
+    else:
+        items, pointer_of_items = value, pointer
+    if isinstance(items, list):
         for index, item in enumerate(items):
-            yield from _read_object(item, f"{_join(pointer, 'items')}[{index}]")
+            if isinstance(item, dict):
+                yield from find_in_object(item, f"{pointer_of_items}[{index}]")
         return
     for path in _POD_SPECS:
-        spec = _descend(value, path)
-        if spec is not None:
-            yield from _read_pod(value, spec, _join(pointer, ".".join(path)))
+        spec = descend(value, *path)
+        if isinstance(spec, dict):
+            place = pointer
+            for name in path:
+                place = step(place, name)
+            yield from _read_pod(value, spec, place)
 
 
-def _read_pod(workload: dict[str, Value], spec: dict[str, Value], pointer: str) -> Iterator[Found]:
-    metadata = _descend(workload, ("metadata",)) or {}
-    labels = _labels(workload, metadata)
+def _read_pod(workload: Value, spec: dict[str, Value], pointer: str) -> Iterator[Found]:
+    metadata = descend(workload, "metadata")
+    # The labels and annotations of its pods count where the workload has none of that name.
+    of_pods = descend(workload, "spec", "template", "metadata")
+    around = Around(
+        known_text(descend(metadata, "namespace")),
+        texts_of(descend(of_pods, "labels")) | texts_of(descend(metadata, "labels")),
+        texts_of(descend(of_pods, "annotations")) | texts_of(descend(metadata, "annotations")),
+    )
     for group in _CONTAINERS:
-        containers = spec.get(group)
-        for index, container in enumerate(containers if isinstance(containers, list) else ()):
-            text = known_text(container.get("image")) if isinstance(container, dict) else None
-            repository, tag, digest = split_reference(text) if text else (None, None, None)
-            if tag or digest:
-                place = f"{pointer}.{group}[{index}].image"
-                name, namespace = known_text(metadata.get("name")), known_text(metadata.get("namespace"))
-                yield Found(place, repository, tag, digest, name, namespace, labels)
-
-
-def _labels(workload: dict[str, Value], metadata: dict[str, Value]) -> dict[str, str]:
-    """The workload's labels, and those of its pods where it has none of that name."""
-    of_pods = _descend(workload, ("spec", "template", "metadata", "labels")) or {}
-    own = _descend(metadata, ("labels",)) or {}
-    return {name: text for name, value in {**of_pods, **own}.items() if (text := known_text(value))}
-
-
-def _descend(value: Value, path: tuple[str, ...]) -> dict[str, Value] | None:
-    for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value if isinstance(value, dict) else None
-
-
-def _join(pointer: str, path: str) -> str:
-    return f"{pointer}.{path}" if pointer and not pointer.endswith(")") else pointer + path
+        for index, container in enumerate(items_of(spec.get(group))):
+            found = find_reference(known_text(descend(container, "image")), f"{pointer}.{group}[{index}].image")
+            if found is not None:
+                container_name = known_text(descend(container, "name"))
+                yield replace(
+                    found,
+                    service=known_text(descend(metadata, "name")),
+                    around=around,
+                    part=f"container {container_name}" if container_name else None,
+                )
 
 
 FORMAT = Format(find, has_objects=True)

@@ -11,6 +11,7 @@ from bridge.formats.declarations.catalog import FORMATS
 from bridge.formats.declarations.keys import parse_dotted
 from bridge.formats.declarations.naming import NameSettings, as_name_settings, missing_words, template_words
 from bridge.formats.declarations.path_patterns import PathPattern
+from bridge.formats.declarations.regex import compile_pattern, words_of
 
 
 def _known_format(name: str) -> str:
@@ -30,6 +31,11 @@ def _dotted(text: str) -> str:
     return text
 
 
+def _expression(text: str) -> str:
+    compile_pattern(text)
+    return text
+
+
 def _template(text: str) -> str:
     template_words(text)
     return text
@@ -38,6 +44,7 @@ def _template(text: str) -> str:
 FormatName = Annotated[str, AfterValidator(_known_format), WithJsonSchema({"type": "string", "enum": sorted(FORMATS)})]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 DottedPath = Annotated[str, AfterValidator(_dotted)]
+Expression = Annotated[str, AfterValidator(_expression)]
 Template = Annotated[str, AfterValidator(_template)]
 
 _ALL_OPTIONS = frozenset[str]().union(*(known.options for known in FORMATS.values()))
@@ -65,6 +72,11 @@ class RuleSettings(SettingsModel):
         description="the image repository where the file declares only a tag: a template of captured words and {service}, "
         "{environment}; or one for each glob of service names, the first that matches counts",
     )
+    inherited_by: Pattern | tuple[Pattern, ...] = Field(
+        default=(),
+        description="path patterns: the files declare for every {environment} (and {service}) for which such a file exists, "
+        "where no rule declares the image for it directly; words that `files` captures too must be the same",
+    )
     only: tuple[str, ...] = Field(default=(), description="globs of service names: others are left out")
     except_: tuple[str, ...] = Field(default=(), alias="except", description="globs of service names that are left out")
     images: tuple[str, ...] = Field(
@@ -87,11 +99,24 @@ class RuleSettings(SettingsModel):
         default_factory=dict,
         description="keys, with `tags`: service: dotted path of its image repository; where none stands, `repository` counts",
     )
+    pattern: Expression | None = Field(
+        default=None,
+        description="regex: an expression of RE2 with named groups: image, or tag and digest, repository; service, environment",
+    )
+    charts: bool = Field(
+        default=False,
+        description="argocd, argocd-source, helm-release, auto: declare the pinned versions of Helm charts too",
+    )
 
     @property
     def patterns(self) -> tuple[str, ...]:
         """``files`` as a list."""
         return (self.files,) if isinstance(self.files, str) else self.files
+
+    @property
+    def heirs(self) -> tuple[str, ...]:
+        """``inherited_by`` as a list."""
+        return (self.inherited_by,) if isinstance(self.inherited_by, str) else self.inherited_by
 
     @field_validator("files")
     @classmethod
@@ -110,6 +135,9 @@ class RuleSettings(SettingsModel):
         if self.format == "keys" and (bool(self.tags) + bool(self.image) + bool(self.tag or self.digest)) != 1:
             msg = "the format keys needs exactly one of `tag` (perhaps with `digest`), `image` and `tags`"
             raise ValueError(msg)
+        if self.format == "regex" and self.pattern is None:
+            msg = "the format regex needs `pattern`"
+            raise ValueError(msg)
         if extra := self.repositories.keys() - self.tags.keys():
             msg = f"`repositories` names services that `tags` does not: {', '.join(sorted(extra))}"
             raise ValueError(msg)
@@ -118,14 +146,22 @@ class RuleSettings(SettingsModel):
     @model_validator(mode="after")
     def _names_can_be_had(self) -> RuleSettings:
         environment, service = as_name_settings(self.environment), as_name_settings(self.service)
-        self._check_words(environment, "environment", has_own_name=False)
-        self._check_words(service, "service", has_own_name=FORMATS[self.format].names_services or bool(self.tags))
+        known, grouped = FORMATS[self.format], words_of(self.pattern)
+        self._check_words(environment, "environment", has_own_name="environment" in grouped)
+        self._check_words(
+            service, "service", has_own_name=known.names_services or bool(self.tags) or "service" in grouped
+        )
+        if service.source == "suffix":
+            msg = "`service`: the suffix names the environment: set `environment: {from: suffix, ...}`"
+            raise ValueError(msg)
         needed = frozenset[str]().union(*(template_words(text) for text in self._repositories()))
         self._check_captured(needed - {"service", "environment"}, "repository")
         return self
 
     def _check_words(self, naming: NameSettings, what: str, *, has_own_name: bool) -> None:
-        if naming.source in {"namespace", "label"} and not FORMATS[self.format].has_objects:
+        known = FORMATS[self.format]
+        lacks_object = naming.source in {"namespace", "label", "annotation"} and not known.has_objects
+        if lacks_object or (naming.source == "key" and not known.has_keys):
             msg = f"`{what}`: files of the format {self.format} have no {naming.source}: expected `from: path`, a text or a capture"
             raise ValueError(msg)
         if naming.source == "default" and not has_own_name:
@@ -134,9 +170,12 @@ class RuleSettings(SettingsModel):
 
     def _check_captured(self, needed: frozenset[str] | set[str], what: str) -> None:
         for pattern in self.patterns:
-            if missing := missing_words(needed, PathPattern(pattern).words):
-                msg = f"`{what}` can't be had: {pattern!r} does not capture {missing}; capture it in `files` or set `{what}`"
-                raise ValueError(msg)
+            for heir in self.heirs or (None,):
+                words = PathPattern(pattern).words | (PathPattern(heir).words if heir else frozenset())
+                if missing := missing_words(needed, words):
+                    shown = f"{pattern!r} and {heir!r} do" if heir else f"{pattern!r} does"
+                    msg = f"`{what}` can't be had: {shown} not capture {missing}; capture it in `files` or set `{what}`"
+                    raise ValueError(msg)
 
     def _repositories(self) -> tuple[str, ...]:
         if isinstance(self.repository, str):

@@ -3,6 +3,7 @@
 ``read_documents`` gives mappings as dicts, sequences as lists, scalars as str, and None for an unquoted null. It reads the
 parser's events instead of constructing objects: no tag can make it build anything (``!vault x`` is ``x``), and hostile
 input is met by budgets: file size, nesting, key length, and nodes after alias expansion. Duplicate keys: the last one wins.
+A ``.env`` file is one mapping, see ``dotenv``.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ from yaml.events import (
 )
 
 from bridge.formats.declarations.declaration import Unreadable
+from bridge.formats.declarations.dotenv import read_dotenv
 from bridge.formats.declarations.go_templates import TEMPLATED, blank_templates
 
 Value: TypeAlias = "str | list[Value] | dict[str, Value] | None"
 
 LARGEST_FILE = 5_000_000  # bytes; an image declaration is no data file
 DEEPEST = 64  # levels; Kubernetes objects stay below 20
-_MOST_NODES = 250_000  # after alias expansion; about 4 MB of real manifests
+MOST_NODES = 250_000  # after alias expansion; about 4 MB of real manifests
 _LONGEST_KEY = 1024  # characters; YAML's own limit for a plain key
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 # Lines of `word: word` need no parser: most image tags live in such files, and a long history holds very many of them.
@@ -42,6 +44,8 @@ _FLAT_KEY = r"[A-Za-z_][A-Za-z0-9_-]{0,99}"
 _FLAT_WORD = r"(?!null\b|Null\b|NULL\b)[A-Za-z0-9_][A-Za-z0-9_./-]*"
 _FLAT_LINE = re.compile(rf'^({_FLAT_KEY}): +(?:({_FLAT_WORD})|["\']([A-Za-z0-9_./-]+)["\'])$', re.MULTILINE)
 _FLAT = re.compile(rf"""(?:{_FLAT_KEY}: +(?:{_FLAT_WORD}|"[A-Za-z0-9_./-]+"|'[A-Za-z0-9_./-]+')(?:\n|\Z))+\Z""")
+# A text that begins with NAME=value is no mapping in YAML; whether it is a .env file the whole of it tells.
+_ASSIGNED = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*(?:export[ \t]+)?[A-Za-z_][A-Za-z0-9_.-]*[ \t]*=")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -53,15 +57,25 @@ def read_documents(data: bytes, *, templated: bool = False) -> list[Value]:
     Raises:
         Unreadable: it is no such file, or it exceeds a budget; the text names the line where one is known.
     """
+    return parse_documents(read_text(data, templated=templated))
+
+
+def read_text(data: bytes, *, templated: bool = False) -> str:
+    """The text of a file; ``templated`` and errors as for ``read_documents``."""
     text = _decode(data)
-    if templated:
-        text = blank_templates(text)
+    return blank_templates(text) if templated else text
+
+
+def parse_documents(text: str) -> list[Value]:
+    """What ``read_documents`` gives, from the text of a file."""
     if len(text) <= _LONGEST_FLAT and _FLAT.match(text):
         return [{key: plain or quoted for key, plain, quoted in _FLAT_LINE.findall(text)}]
+    if _ASSIGNED.match(text) and (assigned := read_dotenv(text)):
+        return [dict(assigned)]
     try:
         return _TreeReader(text).documents()
     except YAMLError as error:
-        raise Unreadable(_reason(error)) from None
+        raise Unreadable(reason_of(error)) from None
 
 
 def _decode(data: bytes) -> str:
@@ -81,7 +95,8 @@ def _decode(data: bytes) -> str:
         raise Unreadable(msg) from None
 
 
-def _reason(error: YAMLError) -> str:
+def reason_of(error: YAMLError) -> str:
+    """What a parser error says, with its line where one is known."""
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "not YAML"
     return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark is not None else str(problem)
@@ -168,8 +183,8 @@ class _TreeReader:
 
     def _spend(self, nodes: int, event: Event) -> None:
         self._nodes += nodes
-        if self._nodes > _MOST_NODES:
-            raise _refusal(event, f"more than {_MOST_NODES} values, aliases counted as what they stand for")
+        if self._nodes > MOST_NODES:
+            raise _refusal(event, f"more than {MOST_NODES} values, aliases counted as what they stand for")
 
 
 def _scalar(event: ScalarEvent) -> str | None:

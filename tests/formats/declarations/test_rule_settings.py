@@ -31,7 +31,10 @@ def test_the_example_of_the_design_is_valid() -> None:
 @pytest.mark.parametrize(
     ("rule", "reason"),
     [
-        ({"format": "regex"}, "'regex' is no format: expected one of helm-values, keys, kustomize, manifests"),
+        (
+            {"format": "toml"},
+            "'toml' is no format: expected one of argocd, argocd-source, auto, helm-release, helm-values",
+        ),
         ({"files": "a//b"}, "is not a path pattern"),
         ({"files": ()}, "no path pattern: expected at least one"),
         ({"ignore": ["a**b"]}, "must be a whole segment"),
@@ -42,7 +45,7 @@ def test_the_example_of_the_design_is_valid() -> None:
         ({"environment": {"from": "namespace"}}, "`environment`: files of the format kustomize have no namespace"),
         ({"service": {"from": "label", "label": "x"}}, "`service`: files of the format kustomize have no label"),
         ({"service": {"from": "label"}}, "`label` and `from: label` belong together"),
-        ({"service": {"segment": 1}}, "`segment` and `from: path` belong together"),
+        ({"service": {"segment": 1}}, "`segment` and `from: path` or `from: key` belong together"),
         ({"service": {"from": "text"}}, "`text` and `from: text` belong together"),
         ({"service": {"from": "text", "text": "{cluster}"}}, "`service` can't be had"),
         ({"repository": "ghcr.io/{team}/{service}"}, "`repository` can't be had"),
@@ -56,6 +59,20 @@ def test_the_example_of_the_design_is_valid() -> None:
             {"format": "keys", "tags": {"a": "A"}, "repositories": {"b": "B"}},
             "`repositories` names services that `tags` does not: b",
         ),
+        ({"format": "regex"}, "the format regex needs `pattern`"),
+        ({"format": "regex", "pattern": "a(?=b)(?P<tag>c)"}, "is no expression of RE2"),
+        ({"format": "regex", "pattern": "(?P<tag>.)(?P<name>.)"}, "the groups name mean nothing"),
+        ({"format": "regex", "pattern": "(?P<service>.)"}, "no group that is a version"),
+        ({"format": "regex", "pattern": "(?P<tag>.)"}, "`service` can't be had"),
+        ({"format": "keys", "image": "a", "service": {"from": "key", "segment": 0}}, "of the format keys have no key"),
+        ({"service": {"from": "suffix", "suffixes": {"-dev": "dev"}}}, "the suffix names the environment"),
+        ({"environment": {"from": "suffix"}}, "`suffixes` and `from: suffix` belong together"),
+        (
+            {"environment": {"from": "branch", "pattern": "env/{environment}"}},
+            "does not capture {name} and nothing else",
+        ),
+        ({"files": "base.yaml", "inherited_by": "{service}.yaml"}, "'base.yaml' and '{service}.yaml' do not capture"),
+        ({"inherited_by": "a**"}, "is not a path pattern"),
         ({"unknown": 1}, "Extra inputs are not permitted"),
     ],
 )

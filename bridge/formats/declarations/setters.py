@@ -1,0 +1,115 @@
+"""The format ``setters``: scalars that carry a marker of Flux's image automation, in any YAML.
+
+``# {"$imagepolicy": "namespace:policy"}`` behind a value marks a whole reference, ``…:tag``, ``…:name`` and ``…:digest`` its parts;
+the parts of one policy in one mapping are one image (a ``name`` elsewhere in the document counts where the mapping has none).
+The service is the policy's name, the namespace the policy's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bridge.formats.declarations.found import (
+    Around,
+    Format,
+    Found,
+    Options,
+    document_pointer,
+    known_text,
+    split_reference,
+    split_tag,
+)
+from bridge.formats.declarations.yaml_places import Scalar, read_scalars
+
+_MARKER = re.compile(
+    r'#[ \t]*\{[ \t]*"\$imagepolicy"[ \t]*:[ \t]*"([^":\s]{1,253}):([^":\s]{1,253})(?::(tag|name|digest))?"'
+)
+_LINE_BREAK = re.compile(r"\r\n|[\r\n\x85\u2028\u2029]")  # as YAML 1.1 counts lines
+_LONGEST_LINE = 4096  # characters; markers stand on short lines
+
+
+@dataclass(frozen=True, slots=True)
+class _Marked:
+    document: int
+    pointer: str
+    mapping: str  # the pointer of the mapping around it
+    namespace: str
+    policy: str
+    part: str  # of the reference: tag, name, digest; empty for the whole
+    text: str
+
+
+def find(text: str, _options: Options) -> Iterator[Found]:
+    """The marked images of the text, in its order.
+
+    Raises:
+        Unreadable: markers stand in what is no YAML.
+    """
+    if not has_markers(text):
+        return
+    marked = list(_find_marked(text))
+    done: set[tuple[int, str, str, str]] = set()
+    for one in marked:
+        if not one.part:
+            repository, tag, digest = split_reference(one.text)
+            if tag or digest:
+                yield Found(one.pointer, repository, tag, digest, one.policy, Around(one.namespace))
+            continue
+        group = (one.document, one.mapping, one.namespace, one.policy)
+        if one.part != "name" and group not in done:
+            done.add(group)
+            yield _read_group([other for other in marked if _group_of(other) == group and other.part], marked)
+
+
+def has_markers(text: str) -> bool:
+    """Whether the text may hold any marker."""
+    return '"$imagepolicy"' in text
+
+
+def _group_of(one: _Marked) -> tuple[int, str, str, str]:
+    return one.document, one.mapping, one.namespace, one.policy
+
+
+def _read_group(group: list[_Marked], everywhere: list[_Marked]) -> Found:
+    parts = {one.part: one for one in reversed(group)}
+    first = parts.get("tag") or parts["digest"]
+    name = parts.get("name") or next(
+        (
+            one
+            for one in everywhere
+            if one.part == "name"
+            and (one.document, one.namespace, one.policy) == (first.document, first.namespace, first.policy)
+        ),
+        None,
+    )
+    tag, digest = split_tag(parts["tag"].text) if "tag" in parts else (None, None)
+    digest = parts["digest"].text if "digest" in parts else digest
+    return Found(first.pointer, name.text if name else None, tag, digest, first.policy, Around(first.namespace))
+
+
+def _find_marked(text: str) -> Iterator[_Marked]:
+    markers = {}
+    for number, line in enumerate(_LINE_BREAK.split(text)):
+        if "$imagepolicy" in line and len(line) <= _LONGEST_LINE and (match := _MARKER.search(line)):
+            markers[number] = match
+    last: Scalar | None = None
+    for scalar in read_scalars(text):
+        if last is not None and last.end_line != scalar.end_line:
+            yield from _take(last, markers.get(last.end_line))
+        last = scalar
+    if last is not None:
+        yield from _take(last, markers.get(last.end_line))
+
+
+def _take(scalar: Scalar, marker: re.Match[str] | None) -> Iterator[_Marked]:
+    """The last scalar on a marker's line is the marked one, where the marker is a comment and not part of a text."""
+    value = known_text(scalar.text)
+    if marker is not None and value and marker.start() >= scalar.end_column:
+        namespace, policy, part = marker.groups()
+        pointer = document_pointer(scalar.document) + scalar.pointer
+        yield _Marked(scalar.document, pointer, scalar.mapping, namespace, policy, part or "", value)
+
+
+FORMAT = Format(find_in_text=find, has_objects=True)
