@@ -158,6 +158,26 @@ LAYOUTS: Mapping[str, tuple[dict[str, str], list[dict[str, Any]], list[str]]] = 
         [{"files": "image-tags/{environment}/{service}", "format": "keys", "tag": "image_tag"}],
         ["production/cart", "production/shop", "staging/cart", "staging/shop"],
     ),
+    "Flux HelmReleases": (
+        each(HELM_RELEASE, *(f"clusters/{e}/<{s}>.yaml" for e in ("prod", "dev") for s in ("shop", "cart"))),
+        [{"files": "clusters/{environment}/*.yaml", "format": "helm-release"}],
+        ["dev/cart", "dev/shop", "prod/cart", "prod/shop"],
+    ),
+    "Argo CD Applications": (
+        each(APPLICATION, *(f"argocd/{e}/apps/<{s}>.yaml" for e in ("prod", "dev") for s in ("shop", "cart"))),
+        [{"files": "argocd/{environment}/**/*.yaml", "format": "argocd"}],
+        ["dev/cart", "dev/shop", "prod/cart", "prod/shop"],
+    ),
+    "Compose files": (
+        each(COMPOSE, *(f"hosts/docker-compose.{e}.yml" for e in ("prod", "dev"))),
+        [{"files": "hosts/docker-compose.{environment}.yml", "format": "helm-values"}],
+        ["dev/shop", "prod/shop"],
+    ),
+    "variables, as a shell has them": (
+        {f"{e}.env": "# versions\nexport SHOP_IMAGE_TAG=NEW\nCART_IMAGE_TAG=NEW\n" for e in ("prod", "dev")},
+        [{"files": "{environment}.env", "format": "keys", "tags": {"cart": "CART_IMAGE_TAG", "shop": "SHOP_IMAGE_TAG"}}],
+        ["dev/cart", "dev/shop", "prod/cart", "prod/shop"],
+    ),
     "no environment at all": (
         each(VALUES, "apps/<shop>/values.yaml", "apps/<cart>/values.yaml"),
         [{"files": "apps/{service}/values.yaml", "format": "helm-values", "environment": "production"}],

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from bridge.formats.declarations import auto, setters
 from bridge.formats.declarations.catalog import FORMATS
 from bridge.formats.declarations.declaration import Unreadable
-from bridge.formats.declarations.found import Found
+from bridge.formats.declarations.found import Format, Found
 from bridge.formats.declarations.proposals.seen_files import Recognised
-from bridge.formats.declarations.yaml_text import Value, read_documents
+from bridge.formats.declarations.yaml_text import Value, parse_documents, read_text
 
 _READABLE = re.compile(r"\.(?:ya?ml|json|gotmpl|env)\Z|(?:\A|/)\.env[^/]*\Z|(?:\A|/)[^/.]+\Z", re.IGNORECASE)
 _TEMPLATED = ".gotmpl"
+_KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
 _TAG_KEY = re.compile(
     r"([A-Za-z][A-Za-z0-9_.-]*?)(?:[_.-](?:docker|image|container|DOCKER|IMAGE|CONTAINER))?(?:[_.-](?:tag|TAG)|(?:Image)?Tag)\Z"
 )
@@ -33,6 +35,8 @@ class _NoOptions:
     digest: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     repositories: Mapping[str, str] = field(default_factory=dict)
+    pattern: str | None = None
+    charts: bool = False
 
 
 def recognise(path: str, data: bytes) -> Recognised | None:
@@ -41,17 +45,17 @@ def recognise(path: str, data: bytes) -> Recognised | None:
         return None
     for templated in (path.endswith(_TEMPLATED), True):
         try:
-            documents = read_documents(data, templated=templated)
-            return _recognise(path, documents, templated=templated)
+            text = read_text(data, templated=templated)
+            return _recognise(path, text, parse_documents(text), templated=templated)
         except Unreadable:
             if b"{{" not in data:
                 return None
     return None
 
 
-def _recognise(path: str, documents: list[Value], *, templated: bool) -> Recognised | None:
-    for name in _candidates(path, documents):
-        if name in FORMATS and (found := list(FORMATS[name].find(documents, _NoOptions()))):
+def _recognise(path: str, text: str, documents: list[Value], *, templated: bool) -> Recognised | None:
+    for name in _candidates(path, text, documents):
+        if found := _find(FORMATS[name], text, documents):
             return Recognised(name, templated, _services(found), also=_also(documents, name))
     options = _keys_options(documents)
     if options is None:
@@ -60,34 +64,26 @@ def _recognise(path: str, documents: list[Value], *, templated: bool) -> Recogni
     return Recognised("keys", templated, frozenset(tags) if isinstance(tags, dict) else frozenset(), options)
 
 
-def _candidates(path: str, documents: list[Value]) -> Iterator[str]:
+def _find(known: Format, text: str, documents: list[Value]) -> list[Found]:
+    if known.find is not None:
+        return list(known.find(documents, _NoOptions()))
+    return list(known.find_in_text(text, _NoOptions())) if known.find_in_text is not None else []
+
+
+def _candidates(path: str, text: str, documents: list[Value]) -> list[str]:
+    """The formats by name, the most telling first: what the documents are, then the markers of image automation."""
     file = path.rpartition("/")[2]
-    if file.startswith(".argocd-source"):
-        yield "argocd-source"
-        return
-    objects = [each for each in documents if isinstance(each, dict)]
-    kinds = {(str(each.get("apiVersion") or ""), str(each.get("kind") or "")) for each in objects}
-    if file in {"kustomization.yaml", "kustomization.yml", "Kustomization"} or any(
-        api.startswith("kustomize.config.k8s.io/") for api, _ in kinds
-    ):
-        yield "kustomize"
-        return
-    if any(kind == "HelmRelease" for _, kind in kinds):
-        yield "helm-release"
-    if any(api.startswith("argoproj.io/") and kind in {"Application", "ApplicationSet"} for api, kind in kinds):
-        yield "argocd"
-    if any(isinstance(each.get("services"), dict) and "apiVersion" not in each for each in objects):
-        yield "compose"
-    yield "manifests"
-    if not any(api and kind for api, kind in kinds):
-        yield "helm-values"
+    if file in _KUSTOMIZATIONS:
+        return ["kustomize"]
+    shown = dict.fromkeys(filter(None, map(auto.recognise, documents)))
+    return [*shown, *(["setters"] if setters.has_markers(text) else [])]
 
 
 def _also(documents: list[Value], own: str) -> frozenset[str]:
     """The other formats that find something: a chart's values in a manifest, say."""
     others = set()
     for name, each in FORMATS.items():
-        if name == own or each.strict:
+        if name == own or each.strict or each.find is None:
             continue
         try:
             if next(each.find(documents, _NoOptions()), None) is not None:
