@@ -1,7 +1,8 @@
 """What the tracked files declare, place by place, and when that is a new intent. Pure.
 
 A *place* is one scalar in one file. Places of one target that name the same repository form a *slot*; the place that was
-changed last decides the slot's value, so that a second copy of a declaration is evidence and no second intent.
+changed last decides the slot's value, so that a second copy of a declaration is evidence and no second intent. What a target
+inherits counts only where nothing nearer to it says otherwise, see ``overriding``.
 """
 
 from __future__ import annotations
@@ -10,21 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from adapters.sources.git.overriding import Place, PlaceKey, effective
 from bridge.domain.names import ImageRef, Target, bundle
 from bridge.formats.declarations.declaration import Declaration
 
-PlaceKey: TypeAlias = tuple[str, str, int]  # path, pointer, nth of the same pointer (two rules may read one place)
 Artifacts: TypeAlias = tuple[ImageRef, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One place and what it says. ``changed`` orders landings; ``rank`` puts earlier rules first."""
-
-    key: PlaceKey
-    image: ImageRef
-    changed: int
-    rank: tuple[int, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +28,7 @@ class Change:
     path: str
     disagreement: Sequence[Place] = ()  # changed in the same landing, to something else
     also_declared: Sequence[Place] = ()  # unchanged, and something else
+    evidence: Sequence[Place] = ()  # the same, in other places
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +36,7 @@ class _Decision:
     artifacts: Artifacts
     deciders: Sequence[Place]
     losers: Sequence[Place]
+    evidence: Sequence[Place] = ()
 
 
 class DeclaredState:
@@ -95,7 +88,7 @@ class DeclaredState:
         key, place = next(iter(places.items()))
         if key[0] != path or not previous or meaning(artifacts) == meaning(previous):
             return None
-        places[key] = Place(key, new.image, self._order, place.rank)
+        places[key] = Place(key, new.image, self._order, place.rank, new.level, new.part)
         self._files[path] = declarations
         self.declared[target] = artifacts
         return Change(target, artifacts, previous, path)
@@ -134,7 +127,8 @@ class DeclaredState:
             if declaration.target not in before:
                 before[declaration.target] = dict(places)
             changed = self._when_changed(key, declaration.image, before[declaration.target])
-            places[key] = Place(key, declaration.image, changed, (rule, path, index))
+            rank = (rule, path, index)
+            places[key] = Place(key, declaration.image, changed, rank, declaration.level, declaration.part)
 
     def _when_changed(self, key: PlaceKey, image: ImageRef, before: Mapping[PlaceKey, Place]) -> int:
         """This landing; for a place that moved or was copied, when its value was declared."""
@@ -165,6 +159,7 @@ class DeclaredState:
             (moved or decision.deciders)[0].key[0],
             [place for place in decision.losers if place.changed == self._order],
             [place for place in decision.losers if place.changed != self._order],
+            decision.evidence,
         )
 
     def _declare(self, target: Target, decision: _Decision) -> None:
@@ -192,13 +187,17 @@ def _keyed(path: str, declarations: tuple[Declaration, ...]) -> Iterator[tuple[P
 def _decide(places: Sequence[Place]) -> _Decision:
     if len(places) == 1:
         return _Decision((places[0].image,), places, ())
-    values, deciders, losers = [], [], []
-    for slot in _slots(places):
+    values, deciders, losers, evidence = [], [], [], []
+    for slot in _slots(effective(places)):
         decider = min(slot, key=lambda place: (-place.changed, place.rank))
         deciders.append(decider)
         values.append(_most_exact(decider, slot))
-        losers += [place for place in slot if not _agree(place.image, decider.image)]
-    return _Decision(bundle(values), deciders, losers)
+        for place in slot:
+            if not _agree(place.image, decider.image):
+                losers.append(place)
+            elif place is not decider:
+                evidence.append(place)
+    return _Decision(bundle(values), deciders, losers, evidence)
 
 
 def _slots(places: Sequence[Place]) -> list[list[Place]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from adapters.sources.git.declared import Artifacts, Change, Place
+from adapters.sources.git.declared import Artifacts, Change
+from adapters.sources.git.overriding import Place
 from adapters.sources.git.tracked import Effect
 from bridge.domain.events import derive_id
 from bridge.domain.facts import Fact, IntentDeclared, IntentWithdrawn, SourceLost, SourceReturned, SourceRewritten
@@ -145,6 +146,8 @@ def _disagreements(change: Change) -> dict[str, object]:
         told["disagreement"] = _places(change.disagreement)
     if change.also_declared:
         told["also_declared"] = _places(change.also_declared)
+    if change.evidence:
+        told["evidence"] = _places(change.evidence)
     return told
 
 

@@ -52,7 +52,7 @@ class Reader:
         self._settings = settings
         self._long = long
         self._mirror = mirror
-        self._rules = Rules(settings.rules)
+        self._rules = Rules(settings.rules, settings.branch)
         self._write = FactWriter(settings.name)
         self._files: TrackedFiles | None = None
         self._files_are_at: str | None = None  # the cursor that the files' state belongs to

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from adapters.sources.git.objects import FileChange, ObjectMissing, Objects
 from bridge.formats.declarations.declaration import Declaration, Unreadable
-from bridge.formats.declarations.rules import RuleSet, RuleSettings
+from bridge.formats.declarations.rules import Inheritable, RuleSet, RuleSettings
 
 _LARGEST_FILE = 5_000_000  # bytes; a declaration of that size is none
 _REMEMBERED = 4096  # parsed files; reverts, rebuilds and copies find theirs again
@@ -17,11 +17,11 @@ _REMEMBERED = 4096  # parsed files; reverts, rebuilds and copies find theirs aga
 class Rules:
     """The rules as the tree walk needs them, with what they found remembered."""
 
-    def __init__(self, settings: Sequence[RuleSettings]) -> None:
-        self.set = RuleSet(settings)
+    def __init__(self, settings: Sequence[RuleSettings], branch: str | None = None) -> None:
+        self.set = RuleSet(settings, branch)
         singles = [RuleSet([one]) for one in settings]
         self.rule_of = lru_cache(maxsize=_REMEMBERED)(
-            lambda path: next((index for index, single in enumerate(singles) if single.matches(path)), len(singles))
+            lambda path: next((index for index, single in enumerate(singles) if single.reads(path)), len(singles))
         )
 
 
@@ -34,6 +34,7 @@ class FileRead:
     declarations: tuple[Declaration, ...] = ()
     unreadable: str | None = None
     special: bool = False
+    inheritable: tuple[Inheritable, ...] = ()
 
 
 class FileReader:
@@ -62,7 +63,8 @@ class FileReader:
     def read(self, path: str, blob: bytes) -> FileRead:
         """One file by its blob."""
         try:
-            return FileRead(path, blob.hex(), self._parse(path, blob))
+            declarations, inheritable = self._parse(path, blob)
+            return FileRead(path, blob.hex(), declarations, inheritable=inheritable)
         except Unreadable as error:
             return FileRead(path, blob.hex(), unreadable=str(error))
 
@@ -74,7 +76,9 @@ class FileReader:
         kind = "a submodule" if change.mode == b"160000" else "a symbolic link, which is not followed"
         return FileRead(change.path, change.after.hex(), unreadable=f"the file became {kind}", special=True)
 
-    def _parse_blob(self, path: str, blob: bytes) -> tuple[Declaration, ...]:
+    def _parse_blob(self, path: str, blob: bytes) -> tuple[tuple[Declaration, ...], tuple[Inheritable, ...]]:
+        if not self._rules.reads(path):
+            return (), ()  # its existence says everything
         try:
             size = self._objects.size(blob)
             if size > _LARGEST_FILE:
@@ -84,4 +88,5 @@ class FileReader:
         except ObjectMissing:
             msg = "the file's content is missing from the repository"
             raise Unreadable(msg) from None
-        return self._rules.read(path, data)
+        inheritable = self._rules.read_base(path, data) if self._rules.is_base(path) else ()
+        return self._rules.read(path, data), inheritable

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from adapters.sources.git.cursor import Cursor
 from adapters.sources.git.declared import Change, DeclaredState
+from adapters.sources.git.inheritance import Inheritance
 from adapters.sources.git.reading import FileRead, FileReader, Rules
 from bridge.domain.names import Target
-from bridge.formats.declarations.declaration import Declaration
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class TrackedFiles:
         self.reader = reader
         self._blobs: dict[str, str] = {}  # of each file that declares something: its blob
         self._reasons: dict[str, str] = {}
+        self._inheritance = Inheritance(rules.set) if rules.set.inherits else None
 
     def restore(
         self, tree: bytes, *, last_good: Mapping[str, str | None], conflicts: Iterable[tuple[str, str, int, int]]
@@ -49,7 +50,8 @@ class TrackedFiles:
             self.last_good[path] = blob
             if blob is not None:
                 # It was readable once; a repository cloned again may have lost it, and then there is nothing to tell.
-                self._put(path, blob, self.reader.read(path, bytes.fromhex(blob)).declarations)
+                self._put(self.reader.read(path, bytes.fromhex(blob)))
+        self._settle_inheritance()
         self.state.restore(conflicts)
 
     def advance(self, tree: bytes) -> Effect:
@@ -64,6 +66,7 @@ class TrackedFiles:
         notes = _Notes()
         for read in reads:
             self._take(read, notes)
+        self._settle_inheritance()
         return Effect(self.state.settle(), notes.lost, notes.returned)
 
     def remembered(self, cursor: Cursor) -> Cursor:
@@ -89,9 +92,11 @@ class TrackedFiles:
 
     def _take(self, read: FileRead, notes: _Notes) -> None:
         path = read.path
+        if self._inheritance is not None:
+            self._inheritance.saw(path, exists=read.blob is not None and not read.special)
         if read.unreadable is None:
             self._readable(path, notes)
-            self._put(path, read.blob, read.declarations)
+            self._put(read)
         elif not read.special or path in self._blobs:
             self._reasons[path] = read.unreadable
             if path not in self.last_good:
@@ -104,9 +109,17 @@ class TrackedFiles:
             del self.last_good[path]
             self._reasons.pop(path, None)
 
-    def _put(self, path: str, blob: str | None, declarations: tuple[Declaration, ...]) -> None:
-        if declarations and blob is not None:
-            self._blobs[path] = blob
+    def _put(self, read: FileRead) -> None:
+        path = read.path
+        if read.blob is not None and (read.declarations or read.inheritable):
+            self._blobs[path] = read.blob
         else:
             self._blobs.pop(path, None)
-        self.state.put(path, declarations)
+        self.state.put(path, read.declarations)
+        if self._inheritance is not None:
+            self._inheritance.put(path, read.declarations, read.inheritable)
+
+    def _settle_inheritance(self) -> None:
+        if self._inheritance is not None:
+            for path, declarations in self._inheritance.settle():
+                self.state.put(path, declarations)

@@ -13,6 +13,7 @@ A Compose file is read the same way: ``services: {web: {image: "ref"}}`` is ``we
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -32,6 +33,7 @@ from bridge.formats.declarations.found import (
 from bridge.formats.declarations.yaml_text import Value
 
 _REPOSITORY_KEYS = ("repository", "name", "image")  # `image: {image: …}`: ingress-nginx
+_VERSION_KEY = re.compile(r"(?:\.(?:tag|digest|repository|name)|Tag|Digest)\Z")  # below, or in the name of, an image
 _Place: TypeAlias = tuple[str, ...]  # the names above an image
 
 
@@ -48,7 +50,10 @@ def search(value: Value, pointer: str) -> list[Found]:
     if isinstance(value, dict) and isinstance(value.get("services"), dict):
         # A Compose file's extension fields are parts that services merge: no services themselves.
         value = {key: child for key, child in value.items() if not key.startswith("x-")}
-    return [replace(found, keys=place, part=f"at {found.pointer}") for place, found in _search(value, (), pointer)]
+    return [
+        replace(found, keys=place, part="at " + _VERSION_KEY.sub("", found.pointer))
+        for place, found in _search(value, (), pointer)
+    ]
 
 
 def _named(seen: list[Found]) -> Iterator[Found]:
