@@ -175,7 +175,13 @@ LAYOUTS: Mapping[str, tuple[dict[str, str], list[dict[str, Any]], list[str]]] = 
     ),
     "variables, as a shell has them": (
         {f"{e}.env": "# versions\nexport SHOP_IMAGE_TAG=NEW\nCART_IMAGE_TAG=NEW\n" for e in ("prod", "dev")},
-        [{"files": "{environment}.env", "format": "keys", "tags": {"cart": "CART_IMAGE_TAG", "shop": "SHOP_IMAGE_TAG"}}],
+        [
+            {
+                "files": "{environment}.env",
+                "format": "keys",
+                "tags": {"cart": "CART_IMAGE_TAG", "shop": "SHOP_IMAGE_TAG"},
+            }
+        ],
         ["dev/cart", "dev/shop", "prod/cart", "prod/shop"],
     ),
     "no environment at all": (

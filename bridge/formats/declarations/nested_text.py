@@ -19,10 +19,12 @@ class NestedText:
     def read(self, text: Value, pointer: str) -> tuple[list[Value], str]:
         """The text's documents, and where their pointers begin; none for a text that is filled in elsewhere.
 
+        A text that only holds variables or template actions here and there is read: the rest of it is known.
+
         Raises:
             Unreadable: it is no YAML, or all texts of the file together exceed the budget.
         """
-        if not isinstance(text, str) or is_opaque(text):
+        if not isinstance(text, str):
             return [], pointer
         data = text.encode(errors="replace")
         self._left -= len(data)
@@ -32,5 +34,7 @@ class NestedText:
         try:
             return read_documents(data), f"{pointer}|"
         except Unreadable as error:
+            if is_opaque(text):
+                return [], pointer
             msg = f"at {pointer}: {error}"
             raise Unreadable(msg) from None

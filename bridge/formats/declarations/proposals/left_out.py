@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from bridge.formats.declarations.proposals.environment_words import BASES
-from bridge.formats.declarations.proposals.seen_files import SeenFile
+from bridge.formats.declarations.proposals.seen_files import Recognised, SeenFile
 
 _FEWEST_CHANGES = 3  # of the images of a chart's own file, from which on it is deployed from, and no mere default
-_OBJECTS = frozenset({"argocd", "helm-release"})  # rendered by a chart, they still declare what runs: an app of apps
 
 
-def find_left_out(files: Sequence[SeenFile], placed: Collection[str], charts: Collection[str]) -> dict[str, str]:
-    """Path to the pattern by which rules ignore it. ``placed``: paths with an environment; ``charts``: folders of Helm charts.
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file that no rule should read, and the path pattern by which rules ignore it."""
+
+    recognised: Recognised
+    pattern: str
+
+
+def find_left_out(files: Sequence[SeenFile], placed: Collection[str], charts: Collection[str]) -> dict[str, LeftOut]:
+    """By path. ``placed``: paths with an environment; ``charts``: folders of Helm charts.
 
     Where no path has an environment, the charts' own values are all there is, and they stay.
     """
@@ -28,12 +36,18 @@ def find_left_out(files: Sequence[SeenFile], placed: Collection[str], charts: Co
         elif (
             placed
             and file.changes < _FEWEST_CHANGES
-            and file.recognised.format not in _OBJECTS
+            and _is_default(file)
             and (chart := _chart_of(folders, charts)) is not None
         ):
             in_charts[file.path] = chart
     kept = {file.path for file in files} - found.keys() - in_charts.keys()
-    return found | _by_parent(in_charts, kept)
+    known = {file.path: file.recognised for file in files}
+    return {path: LeftOut(known[path], pattern) for path, pattern in (found | _by_parent(in_charts, kept)).items()}
+
+
+def _is_default(file: SeenFile) -> bool:
+    """Values, and what must be rendered; finished objects in a chart, such as an app of apps, are what runs."""
+    return file.recognised.format == "helm-values" or file.recognised.templated
 
 
 def _chart_of(folders: Sequence[str], charts: Collection[str]) -> str | None:

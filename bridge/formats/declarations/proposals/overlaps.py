@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from bridge.formats.declarations.path_patterns import PathPattern
+from bridge.formats.declarations.proposals.left_out import LeftOut
 from bridge.formats.declarations.proposals.seen_files import Recognised
 
 _CAPTURE = re.compile(r"\{[a-z_]+(?::([^{}]+))?\}")
@@ -27,14 +28,13 @@ class Draft:
         return list(files) if isinstance(files, list) else [str(files)]
 
 
-def keep_apart(draft: Draft, drafts: Sequence[Draft], left_out: Mapping[str, str]) -> dict[str, object]:
-    """The rule with what it ignores: whole patterns or folders where that takes no file of its own away, else single files.
-
-    ``left_out``: path to the pattern by which it is ignored.
-    """
+def keep_apart(draft: Draft, drafts: Sequence[Draft], left_out: Mapping[str, LeftOut]) -> dict[str, object]:
+    """The rule with what it ignores: whole patterns or folders where that takes no file of its own away, else single files."""
     matching = _Matching(draft.patterns)
     ignored: dict[str, None] = dict.fromkeys(
-        pattern for path, pattern in sorted(left_out.items()) if matching.match(path)
+        left_out[path].pattern
+        for path in sorted(left_out)
+        if _misreads(draft, left_out[path].recognised) and matching.match(path)
     )
     own = {path for path in draft.own if matching.match(path)}
     foreign = {

@@ -43,8 +43,8 @@ class Shape:
         return [index for index, part in enumerate(self.parts) if WILD in part]
 
 
-def shape_of(path: str, place: Place | None, *, deep: bool) -> Shape:
-    """The shape of one path. ``deep``: below the environment (or the first directory) any file at any depth is meant."""
+def shape_of(path: str, place: Place | None, *, any_name: str | None) -> Shape:
+    """The shape of one path. ``any_name``: below the environment (or the first directory) all files so called are meant."""
     segments = path.split("/")
     if place is not None:
         before = WILD + place.before[-1:] if place.before and place.segment < len(segments) - 1 else place.before
@@ -53,10 +53,10 @@ def shape_of(path: str, place: Place | None, *, deep: bool) -> Shape:
     *directories, file = segments
     head, tail = _cut(file)
     at = None if place is None else min(place.segment, len(directories))
-    if deep and (place is None or place.segment < len(directories)):
+    if any_name is not None and (place is None or place.segment < len(directories)):
         kept = directories[:1] if place is None else directories[: place.segment + 1]
         below = [DEEP] if len(directories) > len(kept) or not kept else []
-        directories, head, tail = kept + below, "*", tail[tail.rfind(".") :] if "." in tail else tail
+        directories, head, tail = kept + below, any_name, tail[tail.rfind(".") :] if "." in tail else tail
     if place is not None and place.segment == len(segments) - 1:
         at = len(directories) + (ENVIRONMENT in tail)
     choices = frozenset({place.environment}) if place is not None else frozenset[str]()
@@ -103,7 +103,7 @@ def _cut(file: str) -> tuple[str, str]:
 
 def _with_wild_head(shape: Shape) -> Shape:
     head = shape.parts[-2]
-    if is_generic(head) or WILD in head or head == "*" or ENVIRONMENT in head:
+    if is_generic(head) or WILD in head or "*" in head or ENVIRONMENT in head:
         return shape
     return replace(shape, parts=(*shape.parts[:-2], WILD, shape.parts[-1]))
 

@@ -25,14 +25,11 @@ from bridge.formats.declarations.rules import RuleSettings
 
 ASSUMED_ENVIRONMENT = "production"  # where no path names one, or only the others are named
 
-_NAMES_ITS_SERVICES = frozenset(
-    {"manifests", "helm-release", "argocd", "compose", "setters"}
-)  # each object or entry has a name
+# Each object, entry or file has a name of its own.
+_NAMES_ITS_SERVICES = frozenset({"manifests", "helm-release", "argocd", "argocd-source", "setters"})
 _ONE_A_FOLDER = frozenset({"kustomize", "helm-values", "keys"})
 _MOST_CHOICES = 10  # environments that are written out
-_COLLIDING = (
-    0.25  # share of names that several directories give to different services, from which on the directory names them
-)
+_COLLIDING = 0.25  # share of the names that stand in several folders, from which on the folder tells services apart
 _FEWEST_OF_A_PREFIX = 0.6  # share of an environment's files that begin with the same word
 
 
@@ -62,12 +59,12 @@ def propose_rules(files: Sequence[SeenFile], charts: Collection[str] = ()) -> li
     places = find_places([file.path for file in files], one_a_folder)
     left_out = find_left_out(files, places, charts)
     kept = [file for file in files if file.path not in left_out]
-    groups: defaultdict[tuple[str, bool, str, bool], list[SeenFile]] = defaultdict(list)
+    groups: defaultdict[tuple[str, str, bool], list[SeenFile]] = defaultdict(list)
     for file in kept:
         known = file.recognised
-        groups[known.format, known.templated, _options_key(file), file.path in places].append(file)
+        groups[known.format, _options_key(file), file.path in places].append(file)
     drafts = []
-    for (_, _, _, has_place), group in groups.items():
+    for (_, _, has_place), group in groups.items():
         own = {file.path: file.recognised for file in group}
         drafts += [Draft(rule, own) for rule in _rules_of(group, kept, places if has_place else {})]
     finished = [keep_apart(draft, drafts, left_out) for draft in drafts]
@@ -86,7 +83,8 @@ def _rules_of(
     known = group[0].recognised
     deep = known.format in _NAMES_ITS_SERVICES
     has_tags = "tags" in known.options
-    shapes = [shape_of(file.path, places.get(file.path), deep=deep) for file in group]
+    any_name = (".argocd-source*" if known.format == "argocd-source" else "*") if deep else None
+    shapes = [shape_of(file.path, places.get(file.path), any_name=any_name) for file in group]
     shapes = merge_shapes(shapes, wild_heads=not deep and not has_tags and known.format != "kustomize")
     by_path = {file.path: file for file in group}
     if deep:
@@ -100,7 +98,7 @@ def _rules_of(
         }
         if not places:
             rule["environment"] = ASSUMED_ENVIRONMENT
-        if known.templated and not all(path.endswith((".gotmpl", ".tpl")) for path in shape.paths):
+        if any(by_path[path].recognised.templated and not path.endswith(".gotmpl") for path in shape.paths):
             rule["templated"] = "true"
         rule |= _options([by_path[path] for path in shape.paths])
         alike = repr({key: value for key, value in rule.items() if key != "files"})
