@@ -219,3 +219,129 @@ def test_the_rules_of_a_layout(command_line: CommandLine, tmp_path: Path, layout
 def unmoved(files: Mapping[str, str]) -> int:
     """The targets of the layout that no commit moves."""
     return sum("CART_DOCKER_TAG" in text for text in files.values())
+
+
+def test_what_no_rule_explains_is_told_with_its_place(command_line: CommandLine, tmp_path: Path) -> None:
+    workflow = (
+        "apiVersion: argoproj.io/v1alpha1\nkind: WorkflowTemplate\nspec:\n  templates:\n    - image: acme/job:NEW\n"
+    )
+    files = each(VALUES, *(f"env/{e}/<shop>.values.yaml" for e in ("prod", "dev"))) | {
+        "env/base/shop.values.yaml": VALUES.format(name="shop"),
+        "jobs/nightly.yaml": workflow,
+        "jobs/weekly.yaml": workflow,
+    }
+    build(tmp_path / "infra", files)
+    proposed = command_line("discover", tmp_path / "infra")
+    assert "# The rules explain 4 of 10 image-looking changes (40 %)." in proposed.out
+    assert "      # 4 bumps, 2 targets in dev, prod; such as dev/shop\n" in proposed.out
+    assert (
+        "# In files that no rule reads: 6 image-looking changes\n#       4  jobs/*.yaml  such as nightly.yaml"
+        in proposed.out
+    )
+    (source,) = yaml.safe_load(proposed.out)["sources"]
+    assert source["rules"] == [
+        {"files": "env/{environment}/{service}.values.yaml", "format": "helm-values", "ignore": ["**/base/**"]}
+    ]
+    found = command_line("discover", tmp_path / "infra", "--format", "json").json
+    assert (found["changes"], found["explained"], found["landings"], found["landings_read"]) == (10, 4, 4, 4)
+    assert found["rules"][0]["targets"] == ["dev/shop", "prod/shop"]
+    assert found["uncovered"][0] == {"files": "jobs/*.yaml", "changes": 4, "example": "jobs/nightly.yaml"}
+
+
+def test_what_lived_only_in_the_past_is_found_too(command_line: CommandLine, tmp_path: Path) -> None:
+    repo = build(tmp_path / "infra", each(KUSTOMIZATION, "env/prod/kustomization.yaml"))
+    repo.commit({"env/prod/kustomization.yaml": None, "apps/prod/shop.yaml": DEPLOYMENT.format(name="shop")})
+    proposed = command_line("discover", tmp_path / "infra").out
+    assert "# 2 bumps, nothing at the tip any more\n" in proposed
+    assert {rule["format"] for rule in yaml.safe_load(proposed)["sources"][0]["rules"]} == {"kustomize", "manifests"}
+
+
+def test_many_kinds_of_declaring_are_cut_to_a_screen(command_line: CommandLine, tmp_path: Path) -> None:
+    digest = f"digest: sha256:{'0' * 64}\n"
+    kinds = [(key, more) for key in ("image_tag", "image-tag", "tag", "IMAGE_TAG", "TAG") for more in ("", digest)]
+    build(tmp_path / "infra", {f"kind{n}/prod/shop.yaml": f"{key}: NEW\n{more}" for n, (key, more) in enumerate(kinds)})
+    cut = command_line("discover", tmp_path / "infra").out
+    everything = command_line("discover", tmp_path / "infra", "--all").out
+    assert len(yaml.safe_load(cut)["sources"][0]["rules"]) == 8
+    assert "      # ... and 2 rules more, for 4 bumps: --all shows them\n" in cut
+    assert len(yaml.safe_load(everything)["sources"][0]["rules"]) == 10
+    assert "more" not in everything
+
+
+def test_the_proposal_names_the_credentials_it_was_read_with(
+    command_line: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(tmp_path / "infra", each(VALUES, "env/prod/<shop>.values.yaml"))
+    monkeypatch.setenv("INFRA_TOKEN", "planted-secret")
+    proposed = command_line("discover", tmp_path / "infra", "--username", "bot", "--password-env", "INFRA_TOKEN")
+    (source,) = yaml.safe_load(proposed.out)["sources"]
+    assert source["credentials"] == {"username": "bot", "password": {"env": "INFRA_TOKEN"}}
+    assert "planted-secret" not in proposed.out + proposed.err
+
+
+def test_another_branch_can_be_read(command_line: CommandLine, tmp_path: Path) -> None:
+    repo = build(tmp_path / "infra", each(VALUES, "env/prod/<shop>.values.yaml"))
+    repo.git("branch", "release/1", "HEAD~1")
+    repo.git("checkout", "-q", "-b", "trunk")
+    assert yaml.safe_load(command_line("discover", tmp_path / "infra").out)["sources"][0]["branch"] == "trunk"
+    other = command_line("discover", tmp_path / "infra", "--branch", "release/1")
+    assert yaml.safe_load(other.out)["sources"][0]["branch"] == "release/1"
+    missing = command_line("discover", tmp_path / "infra", "--branch", "nope")
+    assert (missing.code, missing.out) == (1, "")
+    assert "has no branch 'nope'" in missing.err
+
+
+def test_names_that_would_break_yaml_or_a_terminal_do_neither(command_line: CommandLine, tmp_path: Path) -> None:
+    odd = ('a "quoted" #1', "no", "yes: sir", "ünïcode", "b\x1b[31mred", "{brace}", "star*")
+    files = {f"{name}/prod/shop.values.yaml": VALUES.format(name="shop") for name in odd}
+    files["binary/prod/x.values.yaml"] = "image:\x00 tag: NEW\n"
+    files["broken/prod/x.values.yaml"] = "image: {tag: NEW\n"
+    files["templates/prod/x.yaml"] = "{{ if .Values.x }}\nimage: acme/shop:NEW\n"
+    build(tmp_path / "infra", files)
+    proposed = command_line("discover", tmp_path / "infra")
+    assert proposed.code == 0
+    assert "\x1b" not in proposed.out
+    (tmp_path / "infra.yaml").write_text(proposed.out, encoding="utf-8")
+    assert command_line("import", "-c", tmp_path / "infra.yaml").code == 0
+
+
+@pytest.mark.parametrize(
+    ("prepare", "said"),
+    [
+        (lambda _path: None, "is not there: correct `url`"),
+        (Path.mkdir, "is no Git repository"),
+        (lambda path: path.write_text("text"), "is no Git bundle"),
+        (GitRepo, "is empty: push a first commit"),
+        (
+            lambda path: GitRepo(path).commit({"README.md": "hello\n", "app.yaml": "a: 1\n"}),
+            "no image is declared in 2 files",
+        ),
+        (
+            lambda path: build(path, {"x.jsonnet": '{ image: "acme/shop:NEW" }\n'}),
+            "though 2 changes look like it, such as in x.jsonnet",
+        ),
+    ],
+    ids=["nothing there", "a plain directory", "a plain file", "an empty repository", "no images", "no format"],
+)
+def test_where_nothing_can_be_proposed_it_says_why(
+    command_line: CommandLine, tmp_path: Path, prepare: Any, said: str
+) -> None:
+    prepare(tmp_path / "infra")
+    ended = command_line("discover", tmp_path / "infra")
+    assert (ended.code, ended.out) == (1, "")
+    assert said in ended.err
+    assert len(ended.err.splitlines()) == 1
+
+
+def test_an_address_with_a_secret_in_it_is_refused_and_not_shown(command_line: CommandLine) -> None:
+    ended = command_line("discover", "https://bot:planted-secret@git.example.org/infra.git")
+    assert (ended.code, ended.out) == (2, "")
+    assert "holds a user name or a password" in ended.err
+    assert "planted-secret" not in ended.err
+
+
+def test_a_host_that_does_not_answer_ends_with_1(command_line: CommandLine) -> None:
+    ended = command_line("discover", "http://127.0.0.1:1/infra.git")
+    assert ended.code == 1
+    assert "can't be reached" in ended.err
+    assert "tried again" not in ended.err

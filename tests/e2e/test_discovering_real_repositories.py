@@ -6,12 +6,12 @@ The histories lie beside the checkout, as Git bundles; where they don't, these t
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
+
+from bridge.cli.app import run
 
 ROOT = Path(__file__).parents[2]
 BUNDLES = ROOT.parent / "shared" / "repos"
@@ -23,8 +23,8 @@ pytestmark = [
     pytest.mark.timeout(240),
 ]
 
-# Commits that bump an image, by a regular expression over the diffs (the bundles' README), and the share that must be found at least.
-# gnomad-deployments bumps entries without effect too; mctl-gitops also bumps workflow templates and scaffolds, which nothing deploys.
+# Commits that bump an image, by a regular expression over the diffs (the bundles' README), and the share to be found.
+# gnomad-deployments also bumps entries without effect; mctl-gitops workflow templates and scaffolds, which nothing deploys.
 BUMPS = {
     "gnomad-deployments": (66, 0.75),
     "image-updater-examples": (18, 1.0),
@@ -34,22 +34,26 @@ BUMPS = {
     "rucio-flux": (255, 0.9),
     "wbaas-deploy": (987, 0.97),
 }
-LINES_OF_A_SCREEN = 60
-
-
-def deploybridge(*arguments: str | Path) -> str:
-    command = [sys.executable, "-m", "bridge", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, check=True, cwd=ROOT).stdout.decode()
+LINES_OF_A_SCREEN = 50
+MOST_RULES = 6
 
 
 @pytest.mark.parametrize("name", BUMPS)
-def test_the_proposed_rules_import_unchanged_and_find_the_bumps(name: str, tmp_path: Path) -> None:
+def test_the_proposed_rules_import_unchanged_and_find_the_bumps(
+    name: str, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    def deploybridge(*arguments: str | Path) -> str:
+        code = run([str(argument) for argument in arguments])
+        out, err = capfdbinary.readouterr()
+        assert (code, err) == (0, b"")
+        return out.decode()
+
     proposed = deploybridge("discover", BUNDLES / f"{name}.bundle")
     assert len(proposed.splitlines()) <= LINES_OF_A_SCREEN
     config = tmp_path / "proposed.yaml"
     config.write_text(proposed, encoding="utf-8")
     deploybridge("import", "-c", config)
-    records = [json.loads(line) for line in deploybridge("export", "-c", config).splitlines()]
+    records = map(json.loads, deploybridge("export", "--format", "jsonl", "-c", config).splitlines())
     bumps = {
         record["source"]["revision"]
         for record in records
@@ -57,5 +61,4 @@ def test_the_proposed_rules_import_unchanged_and_find_the_bumps(name: str, tmp_p
     }
     counted, share = BUMPS[name]
     assert len(bumps) >= share * counted
-    rules = yaml.safe_load(proposed)["sources"][0]["rules"]
-    assert len(rules) <= 6
+    assert len(yaml.safe_load(proposed)["sources"][0]["rules"]) <= MOST_RULES

@@ -1,4 +1,4 @@
-"""Histories of public infra repositories, imported with the rules of ``config/examples``, against plain git and another YAML reader.
+"""Histories of public infra repositories, imported with the rules of ``config/examples``, against git and another YAML reader.
 
 The histories lie beside the checkout, as Git bundles; where they don't, these tests are skipped.
 """
@@ -49,6 +49,7 @@ class Imported:
     clone: Path
     first: compose.ImportSummary
     second: compose.ImportSummary
+    expected: list[tuple[str, dict[Key, Declared]]]  # what each landing moved, oldest first
 
     def ask(self, *arguments: str) -> str:
         command = [sys.executable, "-m", "bridge", *arguments, "-c", str(self.config)]
@@ -67,10 +68,12 @@ def imported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     config = folder / f"{name}.yaml"
     example = (ROOT / "config/examples" / f"{name}.yaml").read_text()
     config.write_text(example.replace(f"./{name}.git", str(bundle)))
-    subprocess.run(["git", "clone", "-q", "--bare", str(bundle), str(folder / "clone.git")], check=True)
+    clone = folder / "clone.git"
+    subprocess.run(["git", "clone", "-q", "--bare", str(bundle), str(clone)], check=True)
     settings = compose.load(config)
     ((first,), (second,)) = (asyncio.run(compose.import_once(settings, lambda _status: None)) for _ in range(2))
-    return Imported(name, config, folder / "clone.git", first, second)
+    expected = [(revision, dict(sorted(moved.items()))) for revision, moved in history(clone, REPOSITORIES[name])]
+    return Imported(name, config, clone, first, second, expected)
 
 
 def artifacts_of(record: dict[str, Any]) -> Declared:
@@ -79,10 +82,7 @@ def artifacts_of(record: dict[str, Any]) -> Declared:
 
 
 def test_every_intent_is_what_its_landing_changed_and_no_change_is_missing(imported: Imported) -> None:
-    expected = [
-        (revision, dict(sorted(moved.items())))
-        for revision, moved in history(imported.clone, REPOSITORIES[imported.name])
-    ]
+    expected = imported.expected
     found: dict[str, dict[Key, Declared]] = {}
     for record in imported.intents():
         target = (record["environment"], record["service"])
@@ -97,7 +97,7 @@ def test_every_intent_is_what_its_landing_changed_and_no_change_is_missing(impor
 
 def test_what_stands_at_the_end_is_what_the_landings_add_up_to(imported: Imported) -> None:
     standing: dict[Key, Declared] = {}
-    for _, moved in history(imported.clone, REPOSITORIES[imported.name]):
+    for _, moved in imported.expected:
         standing |= moved
     state = json.loads(imported.ask("state", "--format", "json"))["targets"]
     found = {

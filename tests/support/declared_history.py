@@ -62,7 +62,11 @@ def history(clone: Path, rules: Sequence[Rule]) -> Iterator[tuple[str, dict[Key,
     """Each landing that moved what some target is declared to run, with what they run from then on (nothing: withdrawn)."""
     line = landings(clone)
     tracked = [
-        (at, landing.revision, [(path, blob, matching) for path, blob in landing.changes if (matching := _matching(path, rules))])
+        (
+            at,
+            landing.revision,
+            [(path, blob, matching) for path, blob in landing.changes if (matching := _matching(path, rules))],
+        )
         for at, landing in enumerate(line)
     ]
     contents = blobs(clone, {blob for _, _, changes in tracked for _, blob, _ in changes if blob is not None})

@@ -16,7 +16,7 @@ _LONE_ACTION = re.compile(rb"^[ \t]*\{\{.*\}\}[ \t]*$", re.MULTILINE)
 _ACTION = re.compile(rb"\{\{.*?\}\}")
 
 
-class NotYaml(Exception):
+class NotYaml(Exception):  # noqa: N818 - named by what is true of the text
     """The text is none."""
 
 

@@ -1,6 +1,7 @@
 """How each of the real repositories declares images, written down a second time, as its maintainers would tell it.
 
-Nothing here knows the rules of ``config/examples`` or the program's formats: plain patterns of paths, and a few lines for each kind of file.
+Nothing here knows the rules of ``config/examples`` or the program's formats: there are patterns of paths, and a few lines for
+each kind of file.
 """
 
 from __future__ import annotations
@@ -63,7 +64,11 @@ def values_images(node: Any) -> Iterator[Reference]:
             if text(child):
                 yield text(node.get("imageRepository")) or text(node.get("imageName")), child, None
             continue
-        elif isinstance(child, dict) and text(child.get("repository")) and (text(child.get("tag")) or text(child.get("digest"))):
+        elif (
+            isinstance(child, dict)
+            and text(child.get("repository"))
+            and (text(child.get("tag")) or text(child.get("digest")))
+        ):
             yield from _image_mapping(child)
             continue
         yield from values_images(child)
@@ -241,7 +246,11 @@ REPOSITORIES: Mapping[str, Sequence[Rule]] = {
     ],
     "mctl-gitops": [
         rule(r"platform-gitops/services/(?P<environment>[^/]+)/(?P<service>[^/]+)/values\.yaml", values()),
-        rule(r"platform-gitops/bootstrap/templates/mctl-platform/(?P<service>mctl-[^/]+)\.yaml", application, templated=True),
+        rule(
+            r"platform-gitops/bootstrap/templates/mctl-platform/(?P<service>mctl-[^/]+)\.yaml",
+            application,
+            templated=True,
+        ),
         rule(r"platform-gitops/apps/templates/(?P<service>mctl-[^/]+)\.yaml", application, templated=True),
     ],
     "manifest": [
