@@ -19,7 +19,7 @@ PURE_STDLIB = {
     "__future__", "bisect", "collections", "contextlib", "copy", "dataclasses", "datetime", "enum", "fractions", "functools",
     "hashlib", "heapq", "itertools", "json", "math", "operator", "re", "statistics", "string", "types", "typing",
 }  # fmt: skip
-THIRD_PARTY_IN_FORMATS = {"msgspec", "pydantic", "pydantic_core", "yaml"}
+THIRD_PARTY_IN_FORMATS = {"msgspec", "pydantic", "pydantic_core", "re2", "yaml"}
 
 CLOCKS = {f"datetime.{name}" for name in ("now", "utcnow", "today")} | {
     f"time.{name}" for name in ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter")

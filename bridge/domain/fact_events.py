@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from bridge.domain.events import Event, EventKind, Track
 from bridge.domain.facts import IntentDeclared, IntentWithdrawn, ObservationReported
-from bridge.domain.names import Phase
+from bridge.domain.names import Model, Phase
 from bridge.domain.target_state import Artifacts, Seen
 from bridge.domain.turn import Turn
+
+_TRACK_OF = {Model.GITOPS: Track.GITOPS, Model.API: Track.API}
 
 
 def intent_event(
@@ -20,7 +22,7 @@ def intent_event(
 ) -> Event:
     """Record a declaration or a withdrawal; a belated one is told of no track, for it changes nothing of what stands."""
     turn.remember(fact_id)
-    track = Track(fact.model.value)
+    track = _TRACK_OF[fact.model]
     return Event(
         id=fact_id,
         kind=kind,

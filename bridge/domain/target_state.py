@@ -127,7 +127,7 @@ class TargetState:
     lost_sources: dict[str, datetime] = field(default_factory=dict)  # "model:name" or "model:name:path"
     gap_since_report: bool = False
     track_at: dict[str, datetime] = field(default_factory=dict)
-    recent: list[str] = field(default_factory=list)  # ids of the newest facts
+    recent: dict[str, None] = field(default_factory=dict)  # ids of the newest facts, oldest first
 
     def of(self, model: Model) -> ModelState:
         """The state of one model."""

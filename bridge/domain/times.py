@@ -12,7 +12,9 @@ def format_time(moment: datetime) -> str:
             msg = "a time without a zone can't be written: it names no moment"
             raise ValueError(msg)
         moment = moment.astimezone(UTC)
-    return moment.isoformat(timespec="microseconds")[:-6] + "Z"
+    # Half the time of isoformat(), and every event is written with four of them.
+    date, time = (moment.year, moment.month, moment.day), (moment.hour, moment.minute, moment.second)
+    return "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ" % (*date, *time, moment.microsecond)  # noqa: UP031 - see above
 
 
 def parse_time(text: str) -> datetime:

@@ -60,9 +60,10 @@ class Turn:
 
     def remember(self, fact_id: str) -> None:
         """Keep the id of an accepted fact, so that its repetition is seen at once."""
-        self.state.recent.append(fact_id)
-        if len(self.state.recent) > _FACTS_REMEMBERED:
-            del self.state.recent[0]
+        recent = self.state.recent
+        recent[fact_id] = None
+        if len(recent) > _FACTS_REMEMBERED:
+            del recent[next(iter(recent))]
 
     def conclude(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 from enum import StrEnum
-from functools import partial
+from functools import lru_cache, partial
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -102,14 +102,13 @@ def read_intent(body: bytes) -> IntentRequest:
         Refused: it is no such body; ``field`` names the part and the text what was expected.
     """
     given = decode_body(INTENT_DECODER, body)
-    service = checked("service", _SERVICE, given.service)
-    environment = checked("environment", _ENVIRONMENT, given.environment)
+    target = _target(given.service, given.environment)
     artifacts = read_artifacts(given.artifacts)
     details = _details(given)
-    said = (service, environment, [str(image) for image in artifacts], details)
+    said = (target.service, target.environment, [str(image) for image in artifacts], details)
     digest = hashlib.sha256(_ENCODER.encode(said)).hexdigest()
     return IntentRequest(
-        target=Target(service, environment),
+        target=target,
         artifacts=artifacts,
         requested_by=given.requested_by,
         run_id=given.pipeline.run_id if given.pipeline is not None else None,
@@ -122,6 +121,11 @@ _ENCODER = msgspec.json.Encoder(order="deterministic")  # whatever the order of 
 INTENT_DECODER = msgspec.json.Decoder(IntentBody)
 _SERVICE = partial(parse_name, what="a service name")
 _ENVIRONMENT = partial(parse_name, what="an environment name")
+
+
+@lru_cache(maxsize=4096)  # pipelines declare for the same targets again and again
+def _target(service: str, environment: str) -> Target:
+    return Target(checked("service", _SERVICE, service), checked("environment", _ENVIRONMENT, environment))
 
 
 def _details(given: IntentBody) -> dict[str, object]:

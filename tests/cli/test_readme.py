@@ -9,6 +9,7 @@ from bridge.api.calls import CALLS
 from bridge.cli import exits
 from bridge.cli.app import VERBS
 from bridge.domain.events import EventKind
+from bridge.formats.declarations.catalog import FORMATS
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
@@ -29,6 +30,10 @@ def test_every_verb_has_its_line() -> None:
 
 def test_every_call_has_its_line() -> None:
     assert set(first_column("call")) == {f"{call.method} {call.path}" for call in CALLS}
+
+
+def test_every_format_has_its_line() -> None:
+    assert set(first_column("format")) == set(FORMATS)
 
 
 def test_the_exit_codes_are_those_of_the_program() -> None:

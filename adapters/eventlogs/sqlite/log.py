@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from adapters.eventlogs.sqlite.connections import open_for_reading
-from adapters.eventlogs.sqlite.failures import failures_named
-from adapters.eventlogs.sqlite.writer import Writer, find_known
+from adapters.eventlogs.sqlite.writer import Writer
 from bridge.ports import Append, Restored
 
 _FEW = 64  # ids
@@ -27,21 +24,23 @@ class SqliteLog:
     A call whose caller is cancelled still ends on the thread: the batch is then stored or not, never half.
     """
 
-    def __init__(self, writer: Writer, thread: ThreadPoolExecutor, glance: sqlite3.Connection) -> None:
+    def __init__(self, writer: Writer, thread: ThreadPoolExecutor) -> None:
         self._writer = writer
         self._thread = thread
-        self._glance = glance  # for reads so short that asking a thread would take many times as long
 
     async def restore(self) -> Restored:
         """See the port."""
         return await _on(self._thread, self._writer.restore)
 
     async def known(self, ids: Sequence[str]) -> frozenset[str]:
-        """See the port. A few ids are looked up on the spot: each is one seek in an index whose pages are in memory."""
+        """See the port.
+
+        A few ids are looked up on the spot: each is one seek in an index whose pages are in memory, and the way to the
+        thread and back takes many times as long. The thread is idle then, for there is one call at a time.
+        """
         if len(ids) > _FEW:
             return await _on(self._thread, self._writer.known, ids)
-        with failures_named("read the event log", self._writer.path):
-            return find_known(self._glance, ids)
+        return self._writer.known(ids)
 
     async def append(self, batch: Append) -> int:
         """See the port. A snapshot under other ``rules`` than the stored one replaces all of its parts."""
@@ -55,9 +54,7 @@ async def open_log(path: Path, busy_timeout: float) -> AsyncIterator[SqliteLog]:
     try:
         writer = await _on(thread, Writer, path, busy_timeout)
         try:
-            with closing(open_for_reading(path, busy_timeout)) as glance:
-                glance.text_factory = str
-                yield SqliteLog(writer, thread, glance)
+            yield SqliteLog(writer, thread)
         finally:
             await _on(thread, writer.close)
     finally:

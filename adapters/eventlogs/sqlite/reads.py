@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from adapters.eventlogs.sqlite import statements
-from adapters.eventlogs.sqlite.rows import to_datetime, to_microseconds, to_recorded
+from adapters.eventlogs.sqlite.rows import to_datetime, to_microseconds, to_recorded, to_stored_id
 from adapters.eventlogs.sqlite.selection import Selection, select
 from bridge.domain.events import RecordedEvent, Track
 from bridge.errors import InvariantBroken
@@ -63,7 +63,7 @@ def event_chunk(connection: sqlite3.Connection, walk: Walk, after: int, count: i
 
 def event_by_id(connection: sqlite3.Connection, event_id: str) -> RecordedEvent | None:
     """One event, or None."""
-    row = connection.execute(statements.EVENT_BY_ID, (event_id,)).fetchone()
+    row = connection.execute(statements.EVENT_BY_ID, (to_stored_id(event_id),)).fetchone()
     return None if row is None else to_recorded(row)
 
 
@@ -104,8 +104,19 @@ def _rows(connection: sqlite3.Connection, walk: Walk, after: int, count: int) ->
 
 
 def _position_before(connection: sqlite3.Connection, microseconds: int) -> int:
-    found = connection.execute(statements.POSITION_BEFORE, (microseconds,)).fetchone()
-    return 0 if found is None else int(found[0])
+    """The last position received before a time: positions have no gaps, and ``received_at`` never falls along them."""
+    before, after = 0, last_position(connection) + 1
+    while after - before > 1:
+        middle = (before + after) // 2
+        found = connection.execute(statements.RECEIVED_AT, (middle,)).fetchone()
+        if found is None:
+            msg = f"there is no event at position {middle} of the log; run `deploybridge verify`"
+            raise InvariantBroken(msg)
+        if found[0] < microseconds:
+            before = middle
+        else:
+            after = middle
+    return before
 
 
 def _target_ids(connection: sqlite3.Connection, query: EventQuery) -> tuple[int, ...] | None:

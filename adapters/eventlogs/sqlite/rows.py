@@ -12,8 +12,12 @@ from bridge.errors import InvariantBroken
 from bridge.formats.event_v1 import GENESIS, chain_hash, decode_body, encode_body
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DERIVED_ID = 32  # hexadecimal digits; see bridge.domain.events.derive_id
 
-EventRow = tuple[int, str, str, str | None, int | None, int, str | None, str | None, int | None, bytes, bytes, str]
+StoredId = bytes | str
+EventRow = tuple[
+    int, StoredId, str, str | None, int | None, int, StoredId | None, str | None, int | None, bytes, bytes, str
+]
 StoredEvent = tuple[int, bytes, bytes, bytes, bytes | None, int | None]  # position, body, hashes, track, effective_at
 
 
@@ -34,6 +38,18 @@ def to_microseconds(moment: datetime) -> int:
 def to_datetime(microseconds: int) -> datetime:
     """The UTC time that ``to_microseconds`` was given."""
     return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def to_stored_id(event_id: str) -> StoredId:
+    """An id as the table holds it: derived ids, which all are but a few, as half as many bytes."""
+    if len(event_id) == _DERIVED_ID:
+        try:
+            stored = bytes.fromhex(event_id)
+        except ValueError:
+            return event_id
+        if stored.hex() == event_id:
+            return stored
+    return event_id
 
 
 def chain_events(
@@ -63,15 +79,16 @@ def chain_events(
             raise InvariantBroken(str(error)) from error
         previous = chain_hash(previous, body)
         hash_bytes = bytes.fromhex(previous)
+        stored_id, about = to_stored_id(event.id), event.intent_id
         rows.append(
             (
                 position,
-                event.id,
+                stored_id,
                 event.kind,
                 event.model,
                 None if event.target is None else target_ids[event.target],
                 received_at,
-                event.intent_id,
+                stored_id if about == event.id else None if about is None else to_stored_id(about),
                 event.track,
                 None if event.effective_at is None else to_microseconds(event.effective_at),
                 previous_bytes,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from adapters.eventlogs.sqlite.rows import to_stored_id
 from bridge.domain.events import Track
 from bridge.ports import EventQuery
 
@@ -61,7 +62,7 @@ def select(query: EventQuery, target_ids: tuple[int, ...] | None, shape: str) ->
     arms = [_Arm()]
     by_target = target_ids is not None and query.intent_id is None and len(target_ids) <= _MOST_TARGETS
     if query.intent_id is not None:
-        arms = [_Arm(walk, condition, (query.intent_id,)) for walk, condition in _BY_INTENT]
+        arms = [_Arm(walk, condition, (to_stored_id(query.intent_id),)) for walk, condition in _BY_INTENT]
     elif by_target and target_ids is not None:
         arms = [_Arm(*_BY_TARGET, (number, track)) for number in target_ids for track in _TRACKS]
     elif kinds:

@@ -30,10 +30,7 @@ PARTS = "SELECT part, state FROM snapshot_parts"
 KNOWN = "SELECT id FROM events WHERE id IN ({marks})"
 
 LAST_POSITION = "SELECT coalesce(max(position), 0) FROM events"
-# received_at never falls from one position to the next, so a time is a position.
-POSITION_BEFORE = """
-SELECT position FROM events WHERE received_at < ? ORDER BY received_at DESC, position DESC LIMIT 1
-"""
+RECEIVED_AT = "SELECT received_at FROM events WHERE position = ?"
 EVENT_BY_ID = "SELECT position, body, previous_hash, hash, track, effective_at FROM events WHERE id = ?"
 # For each target and track the newest event that is both early enough and known by then: within a track the two orders
 # are the same, so it is the earlier of the two that one seek in each index finds.
@@ -55,7 +52,8 @@ SELECT events.position, body, previous_hash, hash, events.track, effective_at
 FROM found CROSS JOIN events ON events.position = found.position
 """
 VERIFY = """
-SELECT position, body, previous_hash, hash, events.id, kind, model, service, environment, received_at, intent_id
+SELECT position, body, previous_hash, hash, iif(typeof(events.id) = 'blob', lower(hex(events.id)), events.id), kind, model,
+    service, environment, received_at, iif(typeof(intent_id) = 'blob', lower(hex(intent_id)), intent_id)
 FROM events LEFT JOIN targets ON targets.id = target_id WHERE position > ? ORDER BY position LIMIT ?
 """
 TARGET_IDS = """

@@ -11,7 +11,7 @@ from pathlib import Path
 from adapters.eventlogs.sqlite import statements
 from adapters.eventlogs.sqlite.connections import open_for_writing
 from adapters.eventlogs.sqlite.failures import failures_named
-from adapters.eventlogs.sqlite.rows import Tail, chain_events, to_datetime
+from adapters.eventlogs.sqlite.rows import StoredId, Tail, chain_events, to_datetime, to_stored_id
 from bridge.domain.events import Event
 from bridge.domain.names import Target
 from bridge.errors import InvariantBroken
@@ -64,7 +64,7 @@ class Writer:
     def known(self, ids: Sequence[str]) -> frozenset[str]:
         """Which of ``ids`` are in the log."""
         with failures_named("read the event log", self.path):
-            return find_known(self._connection, ids)
+            return _find_known(self._connection, ids)
 
     def append(self, batch: Append) -> int:
         """Store the batch in one transaction; whatever fails, the file and this object are as they were before."""
@@ -134,11 +134,12 @@ class Writer:
         return Tail(position, received_at, hash_bytes.hex())
 
 
-def find_known(connection: sqlite3.Connection, ids: Sequence[str]) -> frozenset[str]:
+def _find_known(connection: sqlite3.Connection, ids: Sequence[str]) -> frozenset[str]:
     """Which of ``ids`` are in the log, as ``connection`` sees it."""
-    found: set[str] = set()
-    for start in range(0, len(ids), _IDS_A_QUERY):
-        chunk = ids[start : start + _IDS_A_QUERY]
+    stored = [to_stored_id(event_id) for event_id in ids]
+    found: set[StoredId] = set()
+    for start in range(0, len(stored), _IDS_A_QUERY):
+        chunk = stored[start : start + _IDS_A_QUERY]
         query = statements.KNOWN.format(marks=",".join("?" * len(chunk)))
-        found.update(event_id for (event_id,) in connection.execute(query, chunk))
-    return frozenset(found)
+        found.update(stored_id for (stored_id,) in connection.execute(query, chunk))
+    return frozenset(event_id for event_id, stored_id in zip(ids, stored, strict=True) if stored_id in found)

@@ -15,6 +15,7 @@ from bridge.formats.declarations.found import Found, Options, descend, items_of,
 from bridge.formats.declarations.nested_text import NestedText
 from bridge.formats.declarations.yaml_text import DEEPEST, Value
 
+_LONGEST_NAME = 1024  # characters of a parameter's name
 _PARAMETER_STEP = re.compile(r"((?:[^.\\]|\\.)+)(?:\.|\Z)", re.DOTALL)
 
 
@@ -37,13 +38,17 @@ def _find_in_parameters(parameters: list[Value], pointer: str) -> Iterator[Found
     set_by: dict[str, int] = {}
     for index, parameter in enumerate(parameters):
         name, value = known_text(descend(parameter, "name")), known_text(descend(parameter, "value"))
-        steps = [re.sub(r"\\(.)", r"\1", part) for part in _PARAMETER_STEP.findall(name)] if name else []
+        steps = _split_name(name) if name and len(name) <= _LONGEST_NAME else []
         if value and 0 < len(steps) <= DEEPEST:
             place = _set(values, steps, value)
             if place is not None:
                 set_by[place] = index
     for found in helm_values.search(values, ""):
         yield replace(found, pointer=f"{pointer}[{set_by[found.pointer]}].value", part=f"parameter {found.pointer}")
+
+
+def _split_name(name: str) -> list[str]:
+    return [re.sub(r"\\(.)", r"\1", part) for part in _PARAMETER_STEP.findall(name)]
 
 
 def _set(values: dict[str, Value], steps: list[str], value: str) -> str | None:

@@ -45,11 +45,13 @@ def find(documents: list[Value], options: Options) -> Iterator[Found]:
 def is_application(document: Value) -> bool:
     """Whether a document is an Application or an ApplicationSet of Argo CD."""
     version = known_text(descend(document, "apiVersion")) or "argoproj.io/"
-    return descend(document, "kind") in {"Application", "ApplicationSet"} and version.startswith("argoproj.io/")
+    return known_text(descend(document, "kind")) in {"Application", "ApplicationSet"} and version.startswith(
+        "argoproj.io/"
+    )
 
 
 def _find_in_object(value: Value, pointer: str, options: Options, nested: NestedText) -> Iterator[Found]:
-    if descend(value, "kind") in {"List", "ApplicationList", "ApplicationSetList"}:
+    if known_text(descend(value, "kind")) in {"List", "ApplicationList", "ApplicationSetList"}:
         for index, item in enumerate(items_of(descend(value, "items"))):
             if is_application(item):
                 yield from _find_in_object(item, f"{step(pointer, 'items')}[{index}]", options, nested)

@@ -2,7 +2,7 @@
 
 HelmReleases, Applications and ApplicationSets, kustomizations (of Flux too), overrides of an Application's source and objects
 with ``kind`` are known by what they are; any other mapping is read as values, Compose files included. Where none of that finds
-an image, the markers of ``setters`` count.
+an image, the markers of ``setters`` count. A text that is YAML only without its Go templates is read without them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from bridge.formats.declarations import (
     manifests,
     setters,
 )
+from bridge.formats.declarations.declaration import Unreadable
 from bridge.formats.declarations.found import Format, Found, Options, known_text
+from bridge.formats.declarations.go_templates import blank_templates
 from bridge.formats.declarations.yaml_text import Value, parse_documents
 
 _Find: TypeAlias = Callable[[list[Value], Options], Iterator[Found]]
@@ -34,7 +36,7 @@ def recognise(document: Value) -> str | None:
         return None
     if helm_release.is_release(document):
         return "helm-release"
-    if argocd.is_application(document) or document.get("kind") in {"ApplicationList", "ApplicationSetList"}:
+    if argocd.is_application(document) or known_text(document.get("kind")) in {"ApplicationList", "ApplicationSetList"}:
         return "argocd"
     if kustomize.is_kustomization(document):
         return "kustomize"
@@ -51,7 +53,7 @@ def find(text: str, options: Options) -> Iterator[Found]:
     Raises:
         Unreadable: the text is no YAML, or malformed for the format it shows.
     """
-    documents = parse_documents(text)
+    documents, text = _parse(text)
     formats = [recognise(document) for document in documents]
     found_any = False
     for name in dict.fromkeys(formats):
@@ -63,6 +65,17 @@ def find(text: str, options: Options) -> Iterator[Found]:
                 yield found
     if not found_any:
         yield from setters.find(text, options)
+
+
+def _parse(text: str) -> tuple[list[Value], str]:
+    """The documents, and the text that they were read from: charts' templates are no YAML until their actions are blanked out."""
+    try:
+        return parse_documents(text), text
+    except Unreadable:
+        if "{{" not in text:
+            raise
+    text = blank_templates(text)
+    return parse_documents(text), text
 
 
 _FINDERS: dict[str, _Find] = {

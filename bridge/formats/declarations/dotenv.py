@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 
 _ASSIGNMENT = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.-]{0,255})[ \t]*=[ \t]*(.*)\Z", re.DOTALL)
-_COMMENT = re.compile(r"[ \t]+#.*\Z", re.DOTALL)
 
 
 def read_dotenv(text: str) -> dict[str, str | None] | None:
@@ -35,6 +34,14 @@ def read_dotenv(text: str) -> dict[str, str | None] | None:
                 number += 1
             value = "\n".join(parts).rpartition(quote)[0]
         else:
-            value = _COMMENT.sub("", value).rstrip()
+            value = _without_comment(value)
         values[name] = value or None
     return values or None
+
+
+def _without_comment(value: str) -> str:
+    """A comment begins with a ``#`` after a space, or right after the equals sign."""
+    at = value.find("#")
+    while at > 0 and value[at - 1] not in " \t":
+        at = value.find("#", at + 1)
+    return (value if at < 0 else value[:at]).rstrip()

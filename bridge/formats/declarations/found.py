@@ -11,6 +11,10 @@ from bridge.formats.declarations.go_templates import is_opaque
 from bridge.formats.declarations.yaml_text import Value
 
 _LONGEST_POINTER = 1024  # characters; it is kept with every intent
+MOST_IMAGES = 10_000  # in one file; far beyond any real one
+LONGEST_TEXT = (
+    4096  # characters of a name or a version; aliases can repeat a long text many times, so none is even searched
+)
 _BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-/")
 
 
@@ -95,8 +99,19 @@ class Format:
 
 
 def known_text(value: Value) -> str | None:
-    """The text of a scalar that says something: not null, empty, templated, encrypted or a collection."""
-    return value if isinstance(value, str) and value and not is_opaque(value) else None
+    """The text of a scalar that says something: not null, empty, overlong, templated, encrypted or a collection."""
+    return value if isinstance(value, str) and 0 < len(value) <= LONGEST_TEXT and not is_opaque(value) else None
+
+
+def check_number(images: int) -> None:
+    """Refuse a file with more images than any file has.
+
+    Raises:
+        Unreadable: it has.
+    """
+    if images > MOST_IMAGES:
+        msg = f"more than {MOST_IMAGES} images in one file"
+        raise Unreadable(msg)
 
 
 def split_reference(text: str) -> tuple[str | None, str | None, str | None]:

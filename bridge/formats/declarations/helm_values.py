@@ -23,6 +23,7 @@ from bridge.formats.declarations.found import (
     Format,
     Found,
     Options,
+    check_number,
     document_pointer,
     known_text,
     name_from_directory,
@@ -42,18 +43,24 @@ def find(documents: list[Value], _options: Options) -> Iterator[Found]:
     seen: list[Found] = []
     for index, document in enumerate(documents):
         seen.extend(search(document, document_pointer(index)))
+        check_number(len(seen))
     yield from _named(seen)
 
 
 def search(value: Value, pointer: str) -> list[Found]:
-    """The images at any depth, each with the names above it (``keys``) and without a service."""
+    """The images at any depth, each with the names above it (``keys``) and without a service.
+
+    Raises:
+        Unreadable: more than a file has.
+    """
     if isinstance(value, dict) and isinstance(value.get("services"), dict):
         # A Compose file's extension fields are parts that services merge: no services themselves.
         value = {key: child for key, child in value.items() if not key.startswith("x-")}
-    return [
-        replace(found, keys=place, part="at " + _VERSION_KEY.sub("", found.pointer))
-        for place, found in _search(value, (), pointer)
-    ]
+    images: list[Found] = []
+    for place, found in _search(value, (), pointer):
+        check_number(len(images) + 1)
+        images.append(replace(found, keys=place, part="at " + _VERSION_KEY.sub("", found.pointer)))
+    return images
 
 
 def _named(seen: list[Found]) -> Iterator[Found]:

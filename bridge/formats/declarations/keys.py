@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from bridge.formats.declarations.declaration import Unreadable
 from bridge.formats.declarations.found import (
+    LONGEST_TEXT,
     Format,
     Found,
     Options,
@@ -91,6 +92,9 @@ def _scalar_at(document: Value, place: str | None) -> str | None:
             value = value[int(name)] if int(name) < len(value) else None
         else:
             return None
+    if isinstance(value, str) and len(value) > LONGEST_TEXT:
+        msg = f"at {place}: a text of more than {LONGEST_TEXT} characters"
+        raise Unreadable(msg)
     if value is None or isinstance(value, str):
         return known_text(value)
     msg = f"at {place}: expected a text, found a {'list' if isinstance(value, list) else 'mapping'}"

@@ -77,7 +77,7 @@ def is_kustomization(document: Value) -> bool:
     kind = document.get("kind")
     if kind is not None:
         version = known_text(document.get("apiVersion")) or "kustomize."
-        return kind in {"Kustomization", "Component"} and version.startswith("kustomize.")
+        return known_text(kind) in {"Kustomization", "Component"} and version.startswith("kustomize.")
     pins = (isinstance(one, dict) and ("newTag" in one or "newName" in one) for one in items_of(document.get("images")))
     # In a chart's values, `resources` are limits: a mapping.
     return any(isinstance(document.get(key), list) for key in _TELLING) or any(pins)

@@ -36,9 +36,7 @@ def find_in_patches(patches: Value, pointer: str, nested: NestedText) -> Iterato
             text, place = entry.get("patch"), f"{place}.patch"
             name = known_text(descend(entry, "target", "name"))
             target = name if name and _OBJECT_NAME.match(name) else None
-        if not isinstance(text, str) or "image" not in text:  # also: the path of a patch's file
-            continue
-        documents, inside = nested.read(text, place)
+        documents, inside = nested.read(text, place, must_hold="image")  # the path of a patch's file is a text, too
         for number, document in enumerate(documents):
             begin = f"{inside}({number + 1})" if number else inside
             if isinstance(document, list):
@@ -51,7 +49,7 @@ def find_in_patches(patches: Value, pointer: str, nested: NestedText) -> Iterato
 def _find_in_operations(operations: list[Value], pointer: str, target: str | None) -> Iterator[Found]:
     for index, operation in enumerate(operations):
         path = known_text(descend(operation, "path"))
-        if path and _IMAGE_PATH.match(path) and descend(operation, "op") in _SETTING:
+        if path and _IMAGE_PATH.match(path) and known_text(descend(operation, "op")) in _SETTING:
             found = find_reference(known_text(descend(operation, "value")), f"{pointer}[{index}].value")
             if found is not None:
                 yield replace(found, service=target)

@@ -74,7 +74,7 @@ def find(text: str, options: Options) -> Iterator[Found]:
         Unreadable: it finds more than any file of declarations holds.
     """
     data = text.encode(errors="replace")
-    line, line_start = 1, 0
+    line, line_start, counted = 1, 0, 0
     expression = compile_pattern(options.pattern or "")
     groups = {name.decode(): index for name, index in expression.groupindex.items()}
     for number, match in enumerate(expression.finditer(data)):
@@ -90,8 +90,9 @@ def find(text: str, options: Options) -> Iterator[Found]:
         if group is None:
             continue
         start = match.start(groups[group])
-        line += data.count(b"\n", line_start, start)
-        line_start = data.rfind(b"\n", 0, start) + 1
+        if breaks := data.count(b"\n", counted, start):
+            line, line_start = line + breaks, data.rfind(b"\n", counted, start) + 1
+        counted = max(counted, start)
         repository, tag, digest = split_reference(found.get("image") or "")
         if found.get("tag"):
             tag, digest = split_tag(found["tag"])

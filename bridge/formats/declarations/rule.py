@@ -10,7 +10,7 @@ from typing import TypeAlias, cast
 from bridge.domain.names import ImageRef, Target, make_image, parse_name
 from bridge.formats.declarations.catalog import FORMATS
 from bridge.formats.declarations.declaration import Declaration, Unreadable
-from bridge.formats.declarations.found import Found, Options
+from bridge.formats.declarations.found import MOST_IMAGES, Found, Options, check_number
 from bridge.formats.declarations.naming import as_name_settings, fill_template
 from bridge.formats.declarations.path_patterns import PathPattern
 from bridge.formats.declarations.rule_settings import RuleSettings
@@ -18,8 +18,6 @@ from bridge.formats.declarations.yaml_text import Value
 
 _Find: TypeAlias = "Callable[[list[Value] | str, Options], Iterator[Found]]"  # given what the format reads
 _REMEMBERED_PATHS = 65_536  # names kept; a repository has fewer files, its history not many more
-_MOST_DECLARATIONS = 10_000  # in one file, by one rule; far beyond any real one
-_TOO_MANY = f"more than {_MOST_DECLARATIONS} images in one file"
 _TEMPLATED_SUFFIXES = (".gotmpl", ".tpl")
 
 
@@ -74,15 +72,15 @@ class Rule:
             Unreadable: it is malformed for the format, or holds too many images.
         """
         for number, found in enumerate(self._find(content, self._settings)):
-            if number >= _MOST_DECLARATIONS:
-                raise Unreadable(_TOO_MANY)
+            if number >= MOST_IMAGES:
+                check_number(number + 1)
             yield found
 
     def declarations(self, path: str, captures: Mapping[str, str], content: list[Value] | str) -> Iterator[Declaration]:
         """What the found images declare for the file's own targets; those that are left out or name no target don't."""
         for number, found in enumerate(self._find(content, self._settings)):
-            if number >= _MOST_DECLARATIONS:
-                raise Unreadable(_TOO_MANY)
+            if number >= MOST_IMAGES:
+                check_number(number + 1)
             target = self._target(path, captures, found)
             if target is None or not self._keeps(target.service):
                 continue

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from bridge.formats.declarations.found import (
     Around,
     Format,
     Found,
     Options,
+    check_number,
     document_pointer,
+    find_reference,
     known_text,
-    split_reference,
     split_tag,
 )
 from bridge.formats.declarations.yaml_places import Scalar, read_scalars
@@ -28,6 +30,10 @@ _MARKER = re.compile(
 )
 _LINE_BREAK = re.compile(r"\r\n|[\r\n\x85\u2028\u2029]")  # as YAML 1.1 counts lines
 _LONGEST_LINE = 4096  # characters; markers stand on short lines
+
+
+_Policy: TypeAlias = tuple[int, str, str]  # document, namespace, name
+_Group: TypeAlias = tuple[int, str, str, str]  # and the pointer of the mapping around
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +55,24 @@ def find(text: str, _options: Options) -> Iterator[Found]:
     """
     if not has_markers(text):
         return
-    marked = list(_find_marked(text))
-    done: set[tuple[int, str, str, str]] = set()
-    for one in marked:
+    groups: dict[_Group, dict[str, _Marked]] = {}
+    names: dict[_Policy, str] = {}  # where the mapping around a tag has none
+    order: list[_Group | _Marked] = []
+    for one in _find_marked(text):
+        check_number(len(order) + 1)
         if not one.part:
-            repository, tag, digest = split_reference(one.text)
-            if tag or digest:
-                yield Found(one.pointer, repository, tag, digest, one.policy, Around(one.namespace))
+            order.append(one)
             continue
-        group = (one.document, one.mapping, one.namespace, one.policy)
-        if one.part != "name" and group not in done:
-            done.add(group)
-            yield _read_group([other for other in marked if _group_of(other) == group and other.part], marked)
+        group = (one.document, one.namespace, one.policy, one.mapping)
+        if group not in groups:
+            order.append(group)
+        groups.setdefault(group, {}).setdefault(one.part, one)
+        if one.part == "name":
+            names.setdefault(group[:3], one.text)
+    for entry in order:
+        found = _read_whole(entry) if isinstance(entry, _Marked) else _read_parts(groups[entry], names.get(entry[:3]))
+        if found is not None:
+            yield found
 
 
 def has_markers(text: str) -> bool:
@@ -68,25 +80,19 @@ def has_markers(text: str) -> bool:
     return '"$imagepolicy"' in text
 
 
-def _group_of(one: _Marked) -> tuple[int, str, str, str]:
-    return one.document, one.mapping, one.namespace, one.policy
+def _read_whole(one: _Marked) -> Found | None:
+    found = find_reference(one.text, one.pointer)
+    return replace(found, service=one.policy, around=Around(one.namespace)) if found else None
 
 
-def _read_group(group: list[_Marked], everywhere: list[_Marked]) -> Found:
-    parts = {one.part: one for one in reversed(group)}
-    first = parts.get("tag") or parts["digest"]
-    name = parts.get("name") or next(
-        (
-            one
-            for one in everywhere
-            if one.part == "name"
-            and (one.document, one.namespace, one.policy) == (first.document, first.namespace, first.policy)
-        ),
-        None,
-    )
+def _read_parts(parts: dict[str, _Marked], name_elsewhere: str | None) -> Found | None:
+    first = parts.get("tag") or parts.get("digest")
+    if first is None:
+        return None
+    name = parts["name"].text if "name" in parts else name_elsewhere
     tag, digest = split_tag(parts["tag"].text) if "tag" in parts else (None, None)
     digest = parts["digest"].text if "digest" in parts else digest
-    return Found(first.pointer, name.text if name else None, tag, digest, first.policy, Around(first.namespace))
+    return Found(first.pointer, name, tag, digest, first.policy, Around(first.namespace))
 
 
 def _find_marked(text: str) -> Iterator[_Marked]:

@@ -45,7 +45,9 @@ _FLAT_WORD = r"(?!null\b|Null\b|NULL\b)[A-Za-z0-9_][A-Za-z0-9_./-]*"
 _FLAT_LINE = re.compile(rf'^({_FLAT_KEY}): +(?:({_FLAT_WORD})|["\']([A-Za-z0-9_./-]+)["\'])$', re.MULTILINE)
 _FLAT = re.compile(rf"""(?:{_FLAT_KEY}: +(?:{_FLAT_WORD}|"[A-Za-z0-9_./-]+"|'[A-Za-z0-9_./-]+')(?:\n|\Z))+\Z""")
 # A text that begins with NAME=value is no mapping in YAML; whether it is a .env file the whole of it tells.
-_ASSIGNED = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*(?:export[ \t]+)?[A-Za-z_][A-Za-z0-9_.-]*[ \t]*=")
+_FIRST_LINE = re.compile(r"^[ \t]*+[^#\s].{0,300}", re.MULTILINE)
+_ASSIGNED = re.compile(r"\s*(?:export[ \t]+)?[A-Za-z_][A-Za-z0-9_.-]*[ \t]*=")
+_LONGEST_DOTENV = 250_000  # characters
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -70,8 +72,10 @@ def parse_documents(text: str) -> list[Value]:
     """What ``read_documents`` gives, from the text of a file."""
     if len(text) <= _LONGEST_FLAT and _FLAT.match(text):
         return [{key: plain or quoted for key, plain, quoted in _FLAT_LINE.findall(text)}]
-    if _ASSIGNED.match(text) and (assigned := read_dotenv(text)):
-        return [dict(assigned)]
+    if len(text) <= _LONGEST_DOTENV and (first := _FIRST_LINE.search(text)) and _ASSIGNED.match(first[0]):
+        assigned = read_dotenv(text)
+        if assigned is not None:
+            return [dict(assigned)]
     try:
         return _TreeReader(text).documents()
     except YAMLError as error:

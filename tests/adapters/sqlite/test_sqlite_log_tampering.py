@@ -105,4 +105,4 @@ def _id_at(path: Path, position: int) -> str:
     connection = sqlite3.connect(path)
     (event_id,) = connection.execute("SELECT id FROM events WHERE position = ?", (position,)).fetchone()
     connection.close()
-    return str(event_id)
+    return event_id.hex() if isinstance(event_id, bytes) else str(event_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -16,6 +17,12 @@ _RULES: dict[str, dict[str, object]] = {
     "kustomize": {"files": "x", "format": "kustomize", "environment": "prod"},
     "helm-values": {"files": "x", "format": "helm-values", "environment": "prod"},
     "manifests": {"files": "x", "format": "manifests", "environment": {"from": "namespace"}},
+    "helm-release": {"files": "x", "format": "helm-release", "environment": "prod", "charts": True},
+    "argocd": {"files": "x", "format": "argocd", "environment": {"from": "namespace"}, "charts": True},
+    "argocd-source": {"files": "x", "format": "argocd-source", "environment": "prod", "charts": True},
+    "setters": {"files": "x", "format": "setters", "environment": "prod"},
+    "regex": {"files": "x", "format": "regex", "pattern": r"image: *(?P<image>(\S+)+)", **_NAMED},
+    "auto": {"files": "x", "format": "auto", "environment": "prod", "service": {"from": "key", "segment": -1}},
     "keys by tag": {"files": "x", "format": "keys", "tag": "image.tag", "digest": "image.digest", **_NAMED},
     "keys by image": {"files": "x", "format": "keys", "image": "images.0.image", **_NAMED},
     "keys by tags": {"files": "x", "format": "keys", "tags": {"a": "image", "b": "image.tag"}, "environment": "prod"},
@@ -41,6 +48,36 @@ _WORDS = st.sampled_from(
         "items",
         "kind",
         "List",
+        "HelmRelease",
+        "Application",
+        "ApplicationSet",
+        "Kustomization",
+        "apiVersion",
+        "argoproj.io/v1",
+        "values",
+        "valuesObject",
+        "parameters",
+        "value",
+        "image.tag",
+        "source",
+        "sources",
+        "helm",
+        "kustomize",
+        "generators",
+        "list",
+        "elements",
+        "patches",
+        "patch",
+        "target",
+        "[{op: add, path: /spec/containers/0/image, value: 'a:b'}]",
+        "image: {tag: v1}",
+        "replacements",
+        "targets",
+        "fieldPaths",
+        "sourceValue",
+        "configMapGenerator",
+        "literals",
+        "A=v1",
         "v1",
         "1.10",
         "acme/api:v1",
@@ -92,6 +129,11 @@ _PIECES = (
         "\ue000",
         "\r",
         "%YAML 1.1\n",
+        ' # {"$imagepolicy": "ns:shop:tag"}',
+        ' # {"$imagepolicy": "ns:shop"}',
+        "A=v1\n",
+        "kind: HelmRelease\nspec:\n  values:\n    ",
+        "kind: Application\nspec: {source: {helm: {values: ",
         "\ufeff",
     ),
 )
@@ -178,3 +220,34 @@ def test_a_quarter_megabyte_of_one_thing_is_met_soon(unit: str) -> None:
     data = (unit * 250_000).encode()[:250_000].decode(errors="ignore").encode()
     for rules in _RULE_SETS[2:4]:  # helm-values, which walks everything, untemplated and templated
         assert _read_or_refuse(rules, data) == ()
+
+
+_BIG = "x" * 4_000_000
+_COSTLY = {
+    "aliases of one text as images": ("helm-values", f'a: &a "{_BIG}"\nb:\n' + "- {image: *a}\n" * 60_000),
+    "aliases of one text as patches": ("kustomize", f'a: &a "{_BIG}"\npatches:\n' + "- *a\n" * 100_000),
+    "aliases of one text as values": (
+        "argocd",
+        f'kind: Application\na: &a "{_BIG}"\nspec:\n  sources:\n' + "  - {helm: {values: *a}}\n" * 30_000,
+    ),
+    "markers everywhere": ("setters", 'a: b # {"$imagepolicy": "n:s:tag"}\n' * 120_000),
+    "images below a long key": ("helm-values", "k" * 1000 + ":\n" + "- {image: a:b}\n" * 80_000),
+    "nothing but line ends": ("keys by tags", "\n" * 4_900_000),
+    "nothing but comments": ("auto", "# c\n" * 1_200_000),
+    "an assignment and spaces": ("keys by tags", "A=x" + " " * 200_000 + "y"),
+    "a long parameter": ("argocd-source", 'helm: {parameters: [{name: "' + "a" * 4_000_000 + '\\\\", value: v}]}'),
+    "words for an expression": ("regex", "image: " + "a" * 4_900_000 + "\n"),
+    "a line of matches": ("regex", "image: a " * 500_000),
+}
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("name", _COSTLY)
+def test_files_made_to_cost_much_cost_less_than_two_seconds_of_work(name: str) -> None:
+    """A second, doubled for slow machines; by the process's own time, so that a busy machine changes nothing."""
+    rule, text = _COSTLY[name]
+    data = text.encode()
+    rules = RuleSet([RuleSettings.model_validate(_RULES[rule])])
+    started = time.process_time()
+    _read_or_refuse(rules, data)
+    assert time.process_time() - started < 2

@@ -134,3 +134,18 @@ def test_a_path_too_long_to_keep_makes_the_file_unreadable() -> None:
     text = "".join(f"{'  ' * depth}{'k' * 500}:\n" for depth in range(3)) + "      image: a/b:v1\n"
     with pytest.raises(Unreadable, match="a path of more than 1024 characters"):
         read(text)
+
+
+def test_a_compose_files_services_are_read_and_its_extension_fields_are_not() -> None:
+    text = """
+x-app: &app {image: "acme/app:v1"}
+services:
+  web: {<<: *app, ports: ["80:80"]}
+  db: {image: "postgres:16.1"}
+  built: {build: .}
+  open: {image: "acme/open:${TAG:-v1}"}
+"""
+    assert [(str(target), str(image)) for target, image, _ in read(text)] == [
+        ("prod/web", "acme/app:v1"),
+        ("prod/db", "postgres:16.1"),
+    ]

@@ -9,12 +9,12 @@ CREATE TABLE targets (
 
 CREATE TABLE events (
     position INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
+    id ANY NOT NULL UNIQUE, -- 16 bytes where it is 32 hexadecimal digits, as derived ids are; else the text
     kind TEXT NOT NULL,
     model TEXT,
     target_id INTEGER REFERENCES targets (id),
     received_at INTEGER NOT NULL, -- microseconds since 1970, UTC; never less than in the row before
-    intent_id TEXT,
+    intent_id ANY, -- like id
     track TEXT,
     effective_at INTEGER, -- microseconds since 1970, UTC; within a track of a target never less than in the row before
     previous_hash BLOB NOT NULL,
@@ -23,8 +23,8 @@ CREATE TABLE events (
 ) STRICT;
 
 -- Each index ends in the rowid, which is the position, and costs every append a page written in another place. So nothing is
--- found in two ways: an intent's own event by its id, and all events of a target by the few values of track (and null).
-CREATE INDEX events_by_received_at ON events (received_at);
+-- found in two ways: an intent's own event by its id, all events of a target by the few values of track (and null), and a time
+-- of reception by bisection, for it never falls from one position to the next.
 CREATE INDEX events_by_kind ON events (kind);
 CREATE INDEX events_by_intent ON events (intent_id) WHERE intent_id <> id;
 -- Within a track position and effective_at grow together, so a question about two times is one seek in each of these.

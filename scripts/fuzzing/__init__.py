@@ -1,0 +1,1 @@
+"""A coverage-guided fuzzer over every format of declarations; see ``scripts/fuzz``."""
