@@ -30,7 +30,7 @@ class NestedText:
         if self._left < 0:
             msg = f"at {pointer}: more than {LARGEST_FILE} characters of text inside the file, aliases counted"
             raise Unreadable(msg)
-        if must_hold not in text or is_opaque(text):
+        if must_hold not in text:
             return [], pointer
         try:
             return parse_documents(text), f"{pointer}|"

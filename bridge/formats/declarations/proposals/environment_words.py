@@ -19,9 +19,10 @@ _PREFIXES = frozenset({
     "production", "prod", "prd", "staging", "stage", "stg", "development", "dev", "qa", "uat", "preview",
 })  # fmt: skip
 _SEPARATOR = re.compile(r"[-_.]")
-_QUALIFIER = re.compile(
-    r"(?:eu|us|uk|ap|sa|af|me|ca|cn|west|east|north|south|central|northeast|southeast|v)?[0-9]*[a-z]?\Z"
+_REGION = re.compile(
+    r"(?:eu|us|uk|ap|sa|af|me|ca|cn|west|east|north|south|central|northeast|southeast|northwest|southwest)[0-9]*[a-z]?\Z"
 )
+_NUMBER = re.compile(r"v?[0-9]+[a-z]?\Z|[a-z]?\Z")  # of several alike; it stands behind the word
 _TRAILING_DIGITS = re.compile(r"[0-9]+\Z")
 
 CONTAINERS = frozenset({"env", "envs", "environment", "environments", "overlay", "overlays", "stages", "tenants"})
@@ -34,7 +35,10 @@ def names_environment(name: str) -> bool:
         return False
     tokens = _SEPARATOR.split(name.lower())
     known = [token for token in tokens if _word(token) in _WORDS | _COLOURS]
-    return bool(known) and all(token in known or _QUALIFIER.match(token) for token in tokens)
+    return bool(known) and all(
+        token in known or _REGION.match(token) or (index > 0 and _NUMBER.match(token))
+        for index, token in enumerate(tokens)
+    )
 
 
 def split_affix(name: str) -> tuple[str, str, str] | None:

@@ -99,7 +99,7 @@ def _rules_of(
         if not places:
             rule["environment"] = ASSUMED_ENVIRONMENT
         if any(by_path[path].recognised.templated and not path.endswith(".gotmpl") for path in shape.paths):
-            rule["templated"] = "true"
+            rule["templated"] = True
         rule |= _options([by_path[path] for path in shape.paths])
         alike = repr({key: value for key, value in rule.items() if key != "files"})
         if alike in rules:

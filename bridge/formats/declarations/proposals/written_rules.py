@@ -112,6 +112,8 @@ def _flow(lead: str, opening: str, items: list[str], closing: str) -> Iterator[s
 
 def scalar(value: object) -> str:
     """A scalar that every YAML reader takes for this very text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     text = str(value)
     if _PLAIN.match(text) and not _LIKE_OTHER_TYPES.match(text):
         return text
