@@ -16,6 +16,7 @@ from bridge.domain.events import Event, EventKind, Track
 from bridge.domain.events import RecordedEvent as RecordedEvent  # noqa: PLC0414 - also a word of the ports
 from bridge.domain.facts import Fact
 from bridge.domain.names import ImageRef, Model, Target
+from bridge.domain.noise import CommitCount, Tally, TallyKey
 
 # --- the event log -------------------------------------------------------------------------------------------------
 
@@ -33,12 +34,13 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """One batch: events in order, each source's new cursor, and perhaps a snapshot; all of it or nothing is stored."""
+    """One batch: events in order, each source's new cursor and count, and perhaps a snapshot; all of it or nothing is stored."""
 
     events: Sequence[Event]
     recorded_at: datetime
     cursors: Mapping[str, str] = field(default_factory=dict)
     snapshot: Snapshot | None = None
+    commits: Mapping[str, CommitCount] = field(default_factory=dict)  # by source, to be added to its count
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,9 @@ class EventReader(Protocol):
         The cost depends on the number of targets, not on the length of the log.
         """
 
+    async def commit_tallies(self, *, source: str | None = None) -> Sequence[tuple[str, TallyKey, Tally]]:
+        """What each source, or one of them, has counted of its commits: source, key, tally, in this order."""
+
 
 # --- sources of intents --------------------------------------------------------------------------------------------
 
@@ -142,6 +147,9 @@ class SourceBatch:
     landings: int = 0  # how many landings were read for it, for progress
     caught_up: bool = False  # True on the last batch of a pass
     revision: str | None = None  # the newest landing in it, for people
+    commits: CommitCount = field(
+        default_factory=CommitCount
+    )  # what is to be added to the count of the source's commits
 
 
 Standing = Mapping[Target, tuple[ImageRef, ...]]  # what the log says this source declares, by target
@@ -180,9 +188,15 @@ class FactInbox(Protocol):
     """The one door to the recorder, bounded."""
 
     async def submit(
-        self, facts: Sequence[Fact], *, source: str | None = None, cursor: str | None = None, wait: bool = True
+        self,
+        facts: Sequence[Fact],
+        *,
+        source: str | None = None,
+        cursor: str | None = None,
+        commits: CommitCount | None = None,
+        wait: bool = True,
     ) -> Sequence[FactOutcome]:
-        """Return once the facts, their conclusions and the cursor are durable; one outcome a fact, in order.
+        """Return once the facts, their conclusions, the cursor and the count are durable; one outcome a fact, in order.
 
         With ``wait`` False a full inbox raises at once. Raises Unavailable: full, closing, or the log can't be written; nothing
         was stored then.

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from bridge.domain.facts import Fact
+from bridge.domain.noise import CommitCount
 from bridge.errors import DeploybridgeError, Unavailable
 from bridge.ports import FactOutcome
 
@@ -22,6 +23,7 @@ class Submission(NamedTuple):
     facts: Sequence[Fact]
     source: str | None
     cursor: str | None
+    commits: CommitCount | None
     receipt: asyncio.Future[Sequence[FactOutcome]]
 
 
@@ -44,7 +46,13 @@ class Inbox:
         return self._waiting
 
     async def submit(
-        self, facts: Sequence[Fact], *, source: str | None = None, cursor: str | None = None, wait: bool = True
+        self,
+        facts: Sequence[Fact],
+        *,
+        source: str | None = None,
+        cursor: str | None = None,
+        commits: CommitCount | None = None,
+        wait: bool = True,
     ) -> Sequence[FactOutcome]:
         """Queue the facts and return their outcomes once they are durable; see the port."""
         while self._waiting >= self._limit and not self._closed:
@@ -56,7 +64,7 @@ class Inbox:
             msg = "the bridge is shutting down: nothing was recorded, try again"
             raise Unavailable(msg, retry_after=_RETRY_AFTER)
         receipt: asyncio.Future[Sequence[FactOutcome]] = asyncio.get_running_loop().create_future()
-        self._queue.append(Submission(facts, source, cursor, receipt))
+        self._queue.append(Submission(facts, source, cursor, commits, receipt))
         self._waiting += len(facts)
         if self._waiting >= self._limit:
             self._emptied.clear()

@@ -12,6 +12,7 @@ import structlog
 from bridge.clock import Clock
 from bridge.domain.facts import Fact, IntentDeclared, IntentWithdrawn, SourceLost, SourceReturned
 from bridge.domain.names import SourceRef
+from bridge.domain.noise import CommitCount
 from bridge.errors import DeploybridgeError, Stalled, Unavailable
 from bridge.ports import FactInbox, FactOutcome, IntentSource, Standing
 
@@ -90,7 +91,7 @@ class Intake:
         async for batch in self.source.read(self.cursor, self.standing()):
             self._readable()
             facts: list[Fact] = [*self._returned(), *batch.facts]
-            outcomes = await self._record(facts, batch.cursor)
+            outcomes = await self._record(facts, batch.cursor, batch.commits)
             self.lost = False
             self.cursor = batch.cursor
             self.status.landings += batch.landings
@@ -102,7 +103,7 @@ class Intake:
             self.on_progress(self.status)
         self._readable()
         if returned := self._returned():
-            await self._record(returned, None)
+            await self._record(returned, None, None)
             self.lost = False
         if not self.status.caught_up:
             log.info(
@@ -112,9 +113,11 @@ class Intake:
         self.status.succeeded_at = self.clock.now()
         self.on_progress(self.status)
 
-    async def _record(self, facts: Sequence[Fact], cursor: str | None) -> Sequence[FactOutcome]:
+    async def _record(
+        self, facts: Sequence[Fact], cursor: str | None, commits: CommitCount | None
+    ) -> Sequence[FactOutcome]:
         try:
-            return await self.inbox.submit(facts, source=self.source.name, cursor=cursor)
+            return await self.inbox.submit(facts, source=self.source.name, cursor=cursor, commits=commits)
         except Unavailable as error:
             raise NotRecorded(f"what was read could not be recorded: {error}") from error
 

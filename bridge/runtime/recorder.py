@@ -7,7 +7,7 @@ rebuilt from the log, so that memory never knows more than the disk.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import structlog
@@ -16,6 +16,7 @@ from bridge.clock import Clock
 from bridge.domain.events import FACT_KINDS, Event
 from bridge.domain.facts import ConfigChanged, Fact, SourceLost, SourceReturned
 from bridge.domain.fleet import RULES_VERSION, Fleet
+from bridge.domain.noise import CommitCount
 from bridge.errors import DeploybridgeError, InvariantBroken, Stalled, Unavailable
 from bridge.formats.event_v1_facts import to_fact
 from bridge.formats.snapshot_v1 import decode_parts, encode_parts
@@ -30,6 +31,7 @@ _TURN_FACTS = (
 )
 _TICK_EVENTS = 256  # deadlines that were slept over, in one transaction
 _SNAPSHOT_EVERY = 10_000  # events; a start-up replays a tail of at most about so many, which takes it about a second
+_NONE_COUNTED: Mapping[str, CommitCount] = {}
 _LONGEST_PAUSE = 30.0  # seconds between attempts to reopen a log that can't be written
 
 log = structlog.get_logger()
@@ -152,12 +154,15 @@ class Recorder:
         known = set(await self._log.known(ids)) if ids else set()
         events: list[Event] = []
         cursors: dict[str, str] = {}
+        commits: dict[str, CommitCount] = {}
         outcomes: list[list[FactOutcome]] = []
         for submission in submissions:
             outcomes.append(await self._receive_all(submission.facts, at, known, events))
             if submission.source is not None and submission.cursor is not None:
                 cursors[submission.source] = submission.cursor
-        await self._append(events, cursors)
+                if submission.commits is not None:  # a source submits one batch at a time
+                    commits[submission.source] = submission.commits
+        await self._append(events, cursors, commits)
         for submission, outcome in zip(submissions, outcomes, strict=True):
             if not submission.receipt.done():
                 submission.receipt.set_result(outcome)
@@ -189,7 +194,14 @@ class Recorder:
         events += reception.events
         return FactOutcome(reception.fact_id, position, appended=True, received_at=reception.events[offset].received_at)
 
-    async def _append(self, events: Sequence[Event], cursors: dict[str, str], *, snapshot: bool = False) -> None:
+    async def _append(
+        self,
+        events: Sequence[Event],
+        cursors: dict[str, str],
+        commits: Mapping[str, CommitCount] = _NONE_COUNTED,
+        *,
+        snapshot: bool = False,
+    ) -> None:
         parts = None
         if snapshot or self._since_snapshot + len(events) >= _SNAPSHOT_EVERY:
             # On a thread: a busy fleet is megabytes of JSON. Nothing feeds the fleet meanwhile, for only this task does.
@@ -198,7 +210,7 @@ class Recorder:
             return
         expected = self._position + len(events)
         began = self._clock.monotonic()
-        self._position = await self._log.append(Append(events, self._clock.now(), cursors, parts))
+        self._position = await self._log.append(Append(events, self._clock.now(), cursors, parts, commits))
         if self._position != expected:
             msg = f"the log gave position {self._position} where {expected} was due: it has another writer"
             raise InvariantBroken(msg)

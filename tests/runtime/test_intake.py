@@ -9,6 +9,7 @@ import pytest
 
 from bridge.domain.facts import Fact, IntentDeclared, SourceLost, SourceReturned
 from bridge.domain.names import Model
+from bridge.domain.noise import CommitCount
 from bridge.errors import DeploybridgeError, Stalled, Unavailable
 from bridge.ports import FactOutcome, SourceBatch, Standing
 from bridge.runtime.intake import Intake
@@ -25,10 +26,16 @@ class ListInbox:
         self.full = False
 
     async def submit(
-        self, facts: Sequence[Fact], *, source: str | None = None, cursor: str | None = None, wait: bool = True
+        self,
+        facts: Sequence[Fact],
+        *,
+        source: str | None = None,
+        cursor: str | None = None,
+        commits: CommitCount | None = None,
+        wait: bool = True,
     ) -> Sequence[FactOutcome]:
         assert wait
-        del source  # the cursor tells enough here
+        del source, commits  # the cursor tells enough here
         if self.full:
             raise Unavailable("the disk is full")
         first = len(self.facts) + 1

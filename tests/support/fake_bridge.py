@@ -14,6 +14,7 @@ from bridge.api.wiring import HealthReport
 from bridge.domain.events import Event
 from bridge.domain.facts import Fact
 from bridge.domain.fleet import Fleet
+from bridge.domain.noise import CommitCount
 from bridge.domain.policies import Policies
 from bridge.errors import Unavailable
 from bridge.formats.scopes import parse_scope
@@ -88,9 +89,15 @@ class FakeBridge:
         )
 
     async def submit(
-        self, facts: Sequence[Fact], *, source: str | None = None, cursor: str | None = None, wait: bool = True
+        self,
+        facts: Sequence[Fact],
+        *,
+        source: str | None = None,
+        cursor: str | None = None,
+        commits: CommitCount | None = None,
+        wait: bool = True,
     ) -> Sequence[FactOutcome]:
-        del source, cursor, wait
+        del source, cursor, commits, wait
         self.arrived.set()
         await self.gate.wait()
         if self.refusal is not None:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from bridge.domain.events import Event, RecordedEvent, Track
 from bridge.domain.names import Target
+from bridge.domain.noise import CommitCount, Tally, TallyKey
 from bridge.errors import InvariantBroken
 from bridge.formats.event_v1 import GENESIS, chain_hash, encode_body, encode_record
 from bridge.formats.event_v1_chain import ChainProof, ChainWalk, IndexedColumns, StoredRow
@@ -24,6 +25,7 @@ class MemoryLog:
         self._cursors: dict[str, str] = {}
         self._snapshot: Snapshot | None = None
         self._snapshot_position = 0
+        self._tallies: dict[str, dict[TallyKey, Tally]] = {}
 
     @property
     def log(self) -> MemoryLog:
@@ -45,6 +47,8 @@ class MemoryLog:
         self._rows += rows
         self._ids |= {recorded.event.id: recorded.position for recorded, _ in rows}
         self._cursors |= batch.cursors
+        for source, counted in batch.commits.items():
+            self._count(source, counted)
         if batch.snapshot is not None:
             self._keep(batch.snapshot)
         return len(self._rows)
@@ -82,6 +86,13 @@ class MemoryLog:
                     newest[key] = TrackState(*key, event.effective_at, row)
         return [newest[key] for key in sorted(newest)]
 
+    async def commit_tallies(self, *, source: str | None = None) -> Sequence[tuple[str, TallyKey, Tally]]:
+        found = [(name, key, tally) for name, tallies in self._tallies.items() for key, tally in tallies.items()]
+        return sorted(
+            ((name, key, tally) for name, key, tally in found if source in {None, name}),
+            key=lambda row: (row[0], row[1]),
+        )
+
     async def verify(self, on_progress: Callable[[int, int], None] | None = None) -> ChainProof:
         walk = ChainWalk()
         for row, body in self._rows:
@@ -108,6 +119,13 @@ class MemoryLog:
             rows.append((RecordedEvent(position, batch.recorded_at, event, previous, hash_hex), body))
             previous = hash_hex
         return rows
+
+    def _count(self, source: str, counted: CommitCount) -> None:
+        tallies = {} if counted.afresh else self._tallies.get(source, {})
+        for key, added in counted.tallies.items():
+            was = tallies.get(key, Tally())
+            tallies[key] = Tally(was.commits + added.commits, was.landings + added.landings, was.lines + added.lines)
+        self._tallies[source] = tallies
 
     def _keep(self, snapshot: Snapshot) -> None:
         same_rules = self._snapshot is not None and self._snapshot.rules == snapshot.rules

@@ -15,6 +15,7 @@ from adapters.eventlogs.sqlite import reads
 from adapters.eventlogs.sqlite.connections import open_for_reading
 from adapters.eventlogs.sqlite.failures import failures_named
 from bridge.domain.events import RecordedEvent
+from bridge.domain.noise import Tally, TallyKey
 from bridge.errors import Unavailable
 from bridge.formats.event_v1_chain import ChainProof, ChainWalk
 from bridge.ports import EventQuery, TrackState
@@ -57,6 +58,10 @@ class SqliteReader:
     ) -> Sequence[TrackState]:
         """See the port. Ordered by target, then by track."""
         return await self._visit(lambda connection: reads.states(connection, at, known_at, service, environment))
+
+    async def commit_tallies(self, *, source: str | None = None) -> Sequence[tuple[str, TallyKey, Tally]]:
+        """See the port."""
+        return await self._visit(lambda connection: reads.commit_tallies(connection, source))
 
     async def verify(self, on_progress: Callable[[int, int], None] | None = None) -> ChainProof:
         """Prove the chain from the first row on, in flat memory; the proof names the first row that does not hold.

@@ -12,6 +12,7 @@ from adapters.eventlogs.sqlite import statements
 from adapters.eventlogs.sqlite.rows import to_datetime, to_microseconds, to_recorded, to_stored_id
 from adapters.eventlogs.sqlite.selection import Selection, select
 from bridge.domain.events import RecordedEvent, Track
+from bridge.domain.noise import CommitClass, Tally, TallyKey
 from bridge.errors import InvariantBroken
 from bridge.formats.event_v1 import encode_record
 from bridge.formats.event_v1_chain import ChainWalk, IndexedColumns, StoredRow
@@ -80,6 +81,15 @@ def states(
     }
     found = [_track_state(to_recorded(row)) for row in connection.execute(statements.STATES, parameters)]
     return sorted(found, key=lambda state: (state.target, state.track))
+
+
+def commit_tallies(connection: sqlite3.Connection, source: str | None) -> list[tuple[str, TallyKey, Tally]]:
+    """What the sources counted, ordered by source and key."""
+    found = []
+    for name, week, kind, author, *counts in connection.execute(statements.TALLIES, {"source": source}):
+        key = TallyKey(week.decode(), CommitClass(kind.decode()), author.decode())
+        found.append((name.decode(), key, Tally(*counts)))
+    return found
 
 
 def verify_chunk(connection: sqlite3.Connection, walk: ChainWalk, count: int) -> bool:

@@ -12,6 +12,16 @@ INSERT INTO events (position, id, kind, model, target_id, received_at, intent_id
 UPSERT_CURSOR = (
     "INSERT INTO cursors (source, value) VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET value = excluded.value"
 )
+DROP_TALLIES = "DELETE FROM commit_tallies WHERE source = ?"
+UPSERT_TALLY = """
+INSERT INTO commit_tallies (source, week, class, author, commits, landings, lines) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (source, week, class, author) DO UPDATE SET commits = commits + excluded.commits,
+    landings = landings + excluded.landings, lines = lines + excluded.lines
+"""
+TALLIES = """
+SELECT source, week, class, author, commits, landings, lines FROM commit_tallies
+WHERE :source IS NULL OR source = :source ORDER BY source, week, class, author
+"""
 UPSERT_SNAPSHOT = """
 INSERT INTO snapshot (one, rules, position) VALUES (1, ?, ?)
 ON CONFLICT (one) DO UPDATE SET rules = excluded.rules, position = excluded.position

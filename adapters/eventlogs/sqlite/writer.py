@@ -14,6 +14,7 @@ from adapters.eventlogs.sqlite.failures import failures_named
 from adapters.eventlogs.sqlite.rows import StoredId, Tail, chain_events, to_datetime, to_stored_id
 from bridge.domain.events import Event
 from bridge.domain.names import Target
+from bridge.domain.noise import CommitCount
 from bridge.errors import InvariantBroken
 from bridge.formats.event_v1 import chain_hash
 from bridge.ports import Append, Restored, Snapshot
@@ -77,10 +78,21 @@ class Writer:
                 several = rows[start : start + _ROWS_A_STATEMENT]
                 self._connection.execute(statements.insert_events(len(several)), list(chain.from_iterable(several)))
             self._connection.executemany(statements.UPSERT_CURSOR, batch.cursors.items())
+            for source, counted in batch.commits.items():
+                self._count(source, counted)
             if batch.snapshot is not None:
                 self._store_snapshot(batch.snapshot, tail.position)
         self._tail, self._target_ids = tail, target_ids
         return tail.position
+
+    def _count(self, source: str, counted: CommitCount) -> None:
+        if counted.afresh:
+            self._connection.execute(statements.DROP_TALLIES, (source,))
+        tallies = counted.tallies.items()
+        self._connection.executemany(
+            statements.UPSERT_TALLY,
+            ((source, *key, tally.commits, tally.landings, tally.lines) for key, tally in tallies),
+        )
 
     def _number_targets(self, events: Sequence[Event]) -> tuple[dict[Target, int], list[tuple[int, str, str]]]:
         fresh = dict.fromkeys(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bridge.domain.facts import Fact
+from bridge.domain.noise import CommitCount
 from bridge.ports import SourceBatch
 
 _MOST_FACTS = 1024  # one transaction each: larger ones touch each page of the log's indexes less often
 _MOST_LANDINGS = 2000  # a long stretch without facts still moves the cursor, so that a restart doesn't read it again
+_NO_COMMITS = CommitCount()
 
 
 class Gathering:
@@ -28,8 +30,10 @@ class Gathering:
         self._facts += facts
         self._landings += landings
 
-    def hand_over(self, cursor: str, *, revision: str, caught_up: bool = False) -> SourceBatch:
-        """The batch, read up to the landing ``revision``; the next one starts empty."""
-        batch = SourceBatch(self._facts, cursor, self._landings, caught_up, revision)
+    def hand_over(
+        self, cursor: str, *, revision: str, caught_up: bool = False, commits: CommitCount = _NO_COMMITS
+    ) -> SourceBatch:
+        """The batch, read up to the landing ``revision``, with its ``commits``; the next one starts empty."""
+        batch = SourceBatch(self._facts, cursor, self._landings, caught_up, revision, commits)
         self._facts, self._landings = [], 0
         return batch

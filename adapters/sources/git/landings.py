@@ -10,8 +10,8 @@ from itertools import islice
 import pygit2
 from pygit2.enums import SortMode
 
-from adapters.sources.git.git_log import LoggedCommit
-from adapters.sources.git.objects import Commit, ObjectMissing, Objects
+from adapters.sources.git.objects import ObjectMissing, Objects
+from adapters.sources.git.walking import AnyCommit
 
 _LONGEST_SEARCH = 1000  # commits of a merged branch that are searched for the one that wrote a line
 
@@ -84,28 +84,32 @@ class Authors:
         self._repository = repository
         self._objects = objects
 
-    def author_of(self, landing: Commit | LoggedCommit, path: str) -> str | None:
-        """The author's name; the merge's own where no merged commit touched the path (its conflict was resolved there)."""
+    def author_of(self, landing: AnyCommit, path: str, merged: Sequence[AnyCommit] = ()) -> str | None:
+        """The author's name; the merge's own where no merged commit touched the path (its conflict was resolved there).
+
+        ``merged``: commits that came in with the landing and are at hand.
+        """
         if len(landing.parents) < 2:  # noqa: PLR2004 - not a merge
             return landing.author
         try:
-            writer = self._tip_of_branch(landing, path) or self._search(landing, path)
+            writer = self._tip_of_branch(landing, path, merged) or self._search(landing, path)
         except (ObjectMissing, KeyError):
             return landing.author
         return (writer or landing).author
 
-    def _tip_of_branch(self, landing: Commit | LoggedCommit, path: str) -> Commit | None:
+    def _tip_of_branch(self, landing: AnyCommit, path: str, merged: Sequence[AnyCommit]) -> AnyCommit | None:
         """Most bumps are merged from a branch whose last commit wrote them; no walk is needed to see that."""
         if len(landing.parents) > 2:  # noqa: PLR2004 - an octopus has several tips
             return None
-        tip = self._objects.commit(landing.parents[1])
+        at_hand = merged[-1] if merged else None
+        tip = at_hand if at_hand and at_hand.oid == landing.parents[1] else self._objects.commit(landing.parents[1])
         if len(tip.parents) > 1:
             return None
         if tip.tree == landing.tree and tip.parents == landing.parents[:1]:
             return tip
         return tip if self._touched(tip, path) else None
 
-    def _search(self, landing: Commit | LoggedCommit, path: str) -> Commit | None:
+    def _search(self, landing: AnyCommit, path: str) -> AnyCommit | None:
         walker = self._repository.walk(None, SortMode.TOPOLOGICAL | SortMode.TIME)
         for parent in landing.parents[1:]:
             walker.push(pygit2.Oid(raw=parent))
@@ -118,7 +122,7 @@ class Authors:
                 return commit
         return None
 
-    def _touched(self, commit: Commit, path: str) -> bool:
+    def _touched(self, commit: AnyCommit, path: str) -> bool:
         entry = self._objects.entry_at(commit.tree, path)
         if not commit.parents:
             return entry is not None

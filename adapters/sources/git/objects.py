@@ -6,9 +6,10 @@ Only changed sub-trees that may hold declarations are opened; libgit2's own diff
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import pygit2
 
@@ -21,6 +22,7 @@ _DEEPEST = 64  # directories; deeper ones hold no declarations
 _MOST_ENTRIES = 1_000_000  # tree entries opened for one landing: a tree bomb has 10^10
 _LARGEST_TREE = 8_000_000  # bytes of one directory; about 150,000 files
 _CACHED_BYTES = 4_000_000  # of directories
+_NO_REGULAR_FILE = frozenset({b"120000", b"160000", TREE})  # a symbolic link, a submodule, a directory
 
 
 class ObjectMissing(Exception):  # noqa: N818 - it is caught and told in words
@@ -30,10 +32,11 @@ class ObjectMissing(Exception):  # noqa: N818 - it is caught and told in words
 class Commit:
     """What is used of a commit. Ids are 20 raw bytes."""
 
-    __slots__ = ("_commit", "tree")
+    __slots__ = ("_commit", "oid", "tree")
 
     def __init__(self, commit: pygit2.Commit) -> None:
         self._commit = commit
+        self.oid = commit.id.raw
         self.tree = commit.tree_id.raw
 
     @property
@@ -54,16 +57,27 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """A file that differs between two trees; ``after`` None: it is gone."""
+    """A file that differs between two trees; ``after`` None: it is gone. ``before`` None: there was no regular file."""
 
     path: str
     mode: bytes | None
     after: bytes | None
+    before: bytes | None = None
 
     @property
     def is_regular(self) -> bool:
         """A file with content of its own: no symbolic link, no submodule."""
-        return self.mode is not None and self.mode not in {b"120000", b"160000"}
+        return self.mode is not None and self.mode not in _NO_REGULAR_FILE
+
+
+class Changes(NamedTuple):
+    """What differs between two trees: the tracked files, in order of their paths, and whether anything else does."""
+
+    tracked: Sequence[FileChange]
+    others: bool
+
+
+_OTHERS_ONLY = Changes((), others=True)
 
 
 class Objects:
@@ -150,11 +164,12 @@ class Objects:
         *,
         may_contain: Callable[[str], bool],
         matches: Callable[[str], bool],
-    ) -> list[FileChange]:
-        """The files that match and differ between two trees (None: an empty one), in order of their paths."""
+    ) -> Changes:
+        """What differs between two trees (None: an empty one); tracked are the files that match."""
         if before and after and (sole := self._sole_change(before, after, may_contain, matches)) is not None:
             return sole
         found: dict[str, FileChange] = {}
+        others = False
         budget = _MOST_ENTRIES
         pending = [("", before, after, 0)]
         while pending:
@@ -168,17 +183,23 @@ class Objects:
                 now_tree = now.oid if now and now.mode == TREE else None
                 if (was_tree or now_tree) and depth < _DEEPEST and may_contain(path):
                     pending.append((path + "/", was_tree, now_tree, depth + 1))
+                elif was_tree or now_tree:
+                    others = True
                 is_file = (was and not was_tree) or (now and not now_tree)
                 if is_file and matches(path):
-                    found[path] = FileChange(path, *(now if now and not now_tree else (None, None)))
+                    blob = was.oid if was and was.mode not in _NO_REGULAR_FILE else None
+                    mode, after_blob = now if now and not now_tree else (None, None)
+                    found[path] = FileChange(path, mode, after_blob, blob)
+                elif is_file:
+                    others = True
             if budget < 0:
                 msg = f"more than {_MOST_ENTRIES} entries lie under the rules' folders at one landing: narrow `files`"
                 raise Stalled(msg)
-        return [found[path] for path in sorted(found)]
+        return Changes([found[path] for path in sorted(found)], others)
 
     def _sole_change(
         self, before: bytes, after: bytes, may_contain: Callable[[str], bool], matches: Callable[[str], bool]
-    ) -> list[FileChange] | None:
+    ) -> Changes | None:
         """The usual landing: one file changed, at the end of one path of directories. None: it is not like that."""
         above = ""
         for _ in range(_DEEPEST):
@@ -189,11 +210,12 @@ class Objects:
             name, mode, before, after = difference
             path = above + name.decode("utf-8", "backslashreplace")
             if mode != TREE:
-                return [FileChange(path, mode, after)] if matches(path) else []
+                blob = None if mode in _NO_REGULAR_FILE else before
+                return Changes([FileChange(path, mode, after, blob)], others=False) if matches(path) else _OTHERS_ONLY
             if not may_contain(path):
-                return []
+                return _OTHERS_ONLY
             above = path + "/"
-        return []
+        return _OTHERS_ONLY
 
 
 def printable(raw: bytes, encoding: str | None) -> str | None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
-from typing import TypeAlias
+from functools import partial
 
 import pygit2
 
@@ -18,21 +18,21 @@ from adapters.sources.git import git_log
 from adapters.sources.git.apart import WORTH_IT, Errand, read_apart
 from adapters.sources.git.batches import Gathering
 from adapters.sources.git.client import Mirror, set_up_caches
+from adapters.sources.git.commit_count import CommitCounter
 from adapters.sources.git.cursor import Cursor, parse_cursor
 from adapters.sources.git.declared import meaning
 from adapters.sources.git.facts import FactWriter
-from adapters.sources.git.git_log import LoggedCommit
 from adapters.sources.git.landings import Authors, first_since, has_landings, read_line
-from adapters.sources.git.objects import Commit, ObjectMissing
-from adapters.sources.git.reading import FileRead, FileReader, Rules
+from adapters.sources.git.objects import ObjectMissing
+from adapters.sources.git.reading import FileReader, Rules
 from adapters.sources.git.rewritten import Rewriting
 from adapters.sources.git.settings import GitSourceSettings, Since
 from adapters.sources.git.tracked import Effect, TrackedFiles
+from adapters.sources.git.walking import AnyCommit, Landing, Walk
 from bridge.domain.facts import Fact
+from bridge.domain.noise import CommitCount
 from bridge.errors import Unavailable
 from bridge.ports import SourceBatch, Standing
-
-_Landing: TypeAlias = tuple[bytes, Commit | LoggedCommit, Sequence[FileRead]]
 
 DAMAGE = (pygit2.GitError, KeyError, ObjectMissing, OSError)
 
@@ -132,17 +132,21 @@ class Reader:
 
     def read_history(self, cursor: Cursor, tip: bytes) -> Iterator[SourceBatch]:
         """Read what is asked for at first contact, in this process."""
-        files, gathering = self._new_files(), Gathering()
+        files = self._new_files()
         if self._settings.history == "all" and git_log.is_usable() and self._is_long(tip):
-            yield from self._follow(files, self._log(files, tip, None), cursor, gathering)
+            with self._walk(files) as walk:
+                yield from self._follow(files, walk, walk.at_length(tip, None), cursor, Gathering(), afresh=True)
             return
         landings, opening = self._asked_for(tip)
+        gathering = Gathering()
         if opening is not None:
             commit = self._mirror.objects.commit(opening)
-            facts = self._facts_of(files.advance(commit.tree), commit, opening, details={"opening": True})
+            facts = self._facts_of(files.advance(commit.tree), commit, details={"opening": True})
             gathering.add(facts, landings=1)
             cursor = replace(cursor, tip=opening.hex())
-        yield from self._follow(files, self._read(files, landings, opening), cursor, gathering)
+        with self._walk(files) as walk:
+            steps = self._steps(walk, landings, opening, files.tree)
+            yield from self._follow(files, walk, steps, cursor, gathering, afresh=True)
 
     def _new_files(self) -> TrackedFiles:
         return TrackedFiles(FileReader(self._mirror.objects, self._rules), self._rules)
@@ -167,8 +171,9 @@ class Reader:
                 gathering.add(self._verify(files, cursor.tip, standing))
                 cursor = replace(cursor, unverified=False)
         cursor = replace(cursor, branch=self._settings.branch, history=self._settings.history_text)
-        reads = self._read(files, landings, bytes.fromhex(cursor.tip))
-        yield from self._follow(files, reads, cursor, gathering)
+        with self._walk(files) as walk:
+            steps = self._steps(walk, landings, bytes.fromhex(cursor.tip), files.tree)
+            yield from self._follow(files, walk, steps, cursor, gathering)
 
     def _restore(self, cursor: Cursor) -> TrackedFiles:
         files = self._new_files()
@@ -190,69 +195,83 @@ class Reader:
         return facts
 
     def _follow(
-        self, files: TrackedFiles, reads: Generator[_Landing], cursor: Cursor, gathering: Gathering
+        self,
+        files: TrackedFiles,
+        walk: Walk,
+        steps: Iterator[Landing],
+        cursor: Cursor,
+        gathering: Gathering,
+        *,
+        afresh: bool = False,
     ) -> Iterator[SourceBatch]:
         self._forget()  # until the pass is through: a pass that is broken off leaves no state behind
-        objects = self._mirror.objects
-        newest: bytes | None = None
-        with closing(reads):
-            for oid, commit, read in reads:
-                if gathering.is_full:
-                    cursor = replace(files.remembered(cursor), tip=newest.hex() if newest else cursor.tip)
-                    yield gathering.hand_over(cursor.to_text(), revision=cursor.tip)
-                cut_off = newest is None and files.tree is None and objects.names_parents(oid)
-                newest = oid
-                effect = files.take(read)
-                facts: Sequence[Fact] = ()
-                if effect.changes or effect.lost or effect.returned:
-                    details: dict[str, object] | None = {"shallow": True} if cut_off else None
-                    backfilled = cursor.backfill_until is not None
-                    facts = self._facts_of(effect, commit, oid, details=details, backfilled=backfilled)
-                gathering.add(facts, landings=1)
-                if cursor.backfill_until is not None and cursor.backfill_until == oid.hex():
-                    cursor = replace(cursor, backfill_until=None)
+        counter = self._counter(walk, files, afresh=afresh)
+        newest: AnyCommit | None = None
+        for landing in steps:
+            commit = landing.commit
+            if gathering.is_full:
+                cursor = replace(files.remembered(cursor), tip=newest.oid.hex() if newest else cursor.tip)
+                yield gathering.hand_over(cursor.to_text(), revision=cursor.tip, commits=counter.take())
+            cut_off = newest is None and files.tree is None and self._mirror.objects.names_parents(commit.oid)
+            newest = commit
+            effect = files.take(landing.reads)
+            facts: Sequence[Fact] = ()
+            if effect.changes or effect.lost or effect.returned:
+                details: dict[str, object] | None = {"shallow": True} if cut_off else None
+                backfilled = cursor.backfill_until is not None
+                facts = self._facts_of(effect, commit, landing.merged, details=details, backfilled=backfilled)
+            gathering.add(facts, landings=1)
+            counter.count(landing)
+            if cursor.backfill_until is not None and cursor.backfill_until == commit.oid.hex():
+                cursor = replace(cursor, backfill_until=None)
         if newest is not None:
-            files.tree = objects.commit(newest).tree
-            cursor = replace(cursor, tip=newest.hex())
-        yield self._hand_over(gathering, files, replace(files.remembered(cursor), backfill_until=None))
+            files.tree = newest.tree
+            cursor = replace(cursor, tip=newest.oid.hex())
+        done = replace(files.remembered(cursor), backfill_until=None)
+        yield self._hand_over(gathering, files, done, counter.take())
 
-    def _read(self, files: TrackedFiles, landings: Sequence[bytes], after: bytes | None) -> Generator[_Landing]:
-        """Landings, the first of which follows ``after``, each with what it changed of the tracked files."""
+    @contextmanager
+    def _walk(self, files: TrackedFiles) -> Iterator[Walk]:
+        with closing(Walk(self._mirror, files.reader)) as walk:
+            yield walk
+
+    def _steps(
+        self, walk: Walk, landings: Sequence[bytes], after: bytes | None, before: bytes | None
+    ) -> Iterator[Landing]:
+        """These landings, the first of which follows ``after`` and its tree ``before``."""
         if len(landings) >= self._long and git_log.is_usable():
-            yield from self._log(files, landings[-1], after)
-            return
-        before = files.tree
-        for oid in landings:
-            commit = self._mirror.objects.commit(oid)
-            yield oid, commit, files.reader.changes(before, commit.tree)
-            before = commit.tree
+            return walk.at_length(landings[-1], after)
+        return walk.step_by_step(landings, before)
 
-    def _log(self, files: TrackedFiles, tip: bytes, after: bytes | None) -> Generator[_Landing]:
-        for oid, commit, changed in git_log.read_log(self._mirror.directory, tip, after):
-            yield oid, commit, files.reader.tracked(changed)
+    def _counter(self, walk: Walk, files: TrackedFiles, *, afresh: bool) -> CommitCounter:
+        at_length = git_log.is_usable()
+        differences = partial(walk.differences, at_length=at_length)
+        return CommitCounter(files.reader, differences, self._settings.machines, afresh=afresh)
 
-    def _hand_over(self, gathering: Gathering, files: TrackedFiles, cursor: Cursor) -> SourceBatch:
+    def _hand_over(
+        self, gathering: Gathering, files: TrackedFiles, cursor: Cursor, commits: CommitCount
+    ) -> SourceBatch:
         """The last batch of a pass; the next pass may go on from the files' state."""
         self._files, self._files_are_at = files, cursor.to_text()
-        return gathering.hand_over(self._files_are_at, revision=cursor.tip, caught_up=True)
+        return gathering.hand_over(self._files_are_at, revision=cursor.tip, caught_up=True, commits=commits)
 
     def _facts_of(
         self,
         effect: Effect,
-        commit: Commit | LoggedCommit,
-        oid: bytes,
+        commit: AnyCommit,
+        merged: Sequence[AnyCommit] = (),
         *,
         details: dict[str, object] | None = None,
         backfilled: bool = True,
     ) -> list[Fact]:
-        revision = oid.hex()
+        revision = commit.oid.hex()
         facts = self._write.files(effect, revision)
         if not effect.changes:
             return facts
         authors = Authors(self._mirror.repository, self._mirror.objects)
         opening = details is not None
         for change in effect.changes:
-            actor = None if opening else authors.author_of(commit, change.path)
+            actor = None if opening else authors.author_of(commit, change.path, merged)
             facts.append(
                 self._write.intent(
                     change,
@@ -283,7 +302,19 @@ class Reader:
             backfill_until=None,
             unverified=False,
         )
-        yield self._hand_over(gathering, rewriting.files, done)
+        commits = self._count_again(rewriting.files, tip, rewriting.base)
+        yield self._hand_over(gathering, rewriting.files, done, commits)
+
+    def _count_again(self, files: TrackedFiles, tip: bytes, base: bytes | None) -> CommitCount:
+        """The commits of a new line since it left the old one, all of them where it did not come from there."""
+        known = frozenset() if base is None else frozenset({base})
+        line = read_line(self._mirror.repository, tip, known, tolerant=self._cloned_again)
+        before = None if line.base is None else self._mirror.objects.commit(line.base).tree
+        with self._walk(files) as walk:
+            counter = self._counter(walk, files, afresh=line.base is None)
+            for landing in self._steps(walk, line.landings, line.base, before):
+                counter.count(landing)
+            return counter.take()
 
     def _forget(self) -> None:
         self._files, self._files_are_at = None, None

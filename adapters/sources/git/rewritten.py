@@ -62,12 +62,13 @@ class Rewriting:
         self._tip = tip
         self._tolerant = tolerant
         self._authors = Authors(mirror.repository, mirror.objects)
+        self.base: bytes | None = None  # the last commit that both lines have, once it was looked for
         self.files = TrackedFiles(FileReader(mirror.objects, rules), rules)
 
     def read(self, standing: Standing, *, whole_history: bool) -> Iterator[tuple[Sequence[Fact], int]]:
         """Facts in order, and how many landings each lot was read from."""
         old = bytes.fromhex(self._cursor.tip)
-        base = self._merge_base(old)
+        base = self.base = self._merge_base(old)
         log = _Log(dict(standing))
         if base != old:
             yield [self._write.rewritten(old.hex(), self._tip.hex(), base.hex() if base else None)], 0

@@ -111,6 +111,10 @@ class GitSourceSettings(RepositorySettings):
     rules: tuple[RuleSettings, ...] = Field(
         min_length=1, description="which files declare what, in order of precedence"
     )
+    machines: tuple[str, ...] = Field(
+        default=(),
+        description="globs of authors that are machines, besides names that look like one (renovate[bot], ci)",
+    )
 
     @field_validator("poll_interval")
     @classmethod

@@ -43,7 +43,7 @@ class TrackedFiles:
         self, tree: bytes, *, last_good: Mapping[str, str | None], conflicts: Iterable[tuple[str, str, int, int]]
     ) -> None:
         """Take up where a cursor stands."""
-        for read in self.reader.changes(self.tree, tree):
+        for read in self.reader.read_all(self.reader.changes(self.tree, tree)):
             self._take(read, _Notes())
         self.tree = tree
         for path, blob in last_good.items():
@@ -57,7 +57,7 @@ class TrackedFiles:
     def advance(self, tree: bytes) -> Effect:
         """Go on to the tree of the next landing."""
         before, self.tree = self.tree, tree
-        return self.take(self.reader.changes(before, tree))
+        return self.take(self.reader.read_all(self.reader.changes(before, tree)))
 
     def take(self, reads: Sequence[FileRead]) -> Effect:
         """Go on by what the next landing changed; whoever read it sets ``tree``."""

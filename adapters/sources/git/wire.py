@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from bridge.domain.facts import Fact, IntentDeclared, IntentWithdrawn, SourceLost, SourceReturned
+from bridge.domain.noise import CommitCount, Tally, TallyKey
 from bridge.ports import SourceBatch
 
 _KINDS: tuple[type[Fact], ...] = (IntentDeclared, IntentWithdrawn, SourceLost, SourceReturned)
@@ -18,6 +19,8 @@ class _Frame(msgspec.Struct, array_like=True):
     landings: int
     caught_up: bool
     revision: str | None
+    tallies: list[tuple[TallyKey, Tally]]
+    afresh: bool
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -27,11 +30,14 @@ _decode = msgspec.msgpack.Decoder(_Frame).decode
 def encode_batch(batch: SourceBatch) -> bytes:
     """One batch of a first contact; ``decode_batch`` gives it back as it was."""
     facts = [(_NUMBERS[type(fact)], fact) for fact in batch.facts]
-    return _encode((facts, batch.cursor, batch.landings, batch.caught_up, batch.revision))
+    counted = batch.commits
+    told = (batch.cursor, batch.landings, batch.caught_up, batch.revision)
+    return _encode((facts, *told, list(counted.tallies.items()), counted.afresh))
 
 
 def decode_batch(data: bytes) -> SourceBatch:
     """Read what ``encode_batch`` wrote."""
     frame = _decode(data)
     facts: list[Fact] = [_DECODERS[number].decode(raw) for number, raw in frame.facts]
-    return SourceBatch(facts, frame.cursor, frame.landings, frame.caught_up, frame.revision)
+    commits = CommitCount(dict(frame.tallies), frame.afresh)
+    return SourceBatch(facts, frame.cursor, frame.landings, frame.caught_up, frame.revision, commits)

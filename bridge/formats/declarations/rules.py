@@ -86,6 +86,10 @@ class RuleSet:
             declared += self._rules[index].declarations(path, captures, contents[way])
         return tuple(declared)
 
+    def keeps_words(self, path: str) -> bool:
+        """Whether another word in the place of a version changes nothing but the version: not so for expressions over text."""
+        return not any(reads_text for _, _, (reads_text, _) in self._matching(path))
+
     def is_base(self, path: str) -> bool:
         """Whether others inherit from the file."""
         return self.inherits and bool(self._bases(path))

@@ -29,6 +29,7 @@ _MARKER = re.compile(
     r'#[ \t]*\{[ \t]*"\$imagepolicy"[ \t]*:[ \t]*"([^":\s]{1,253}):([^":\s]{1,253})(?::(tag|name|digest))?"'
 )
 _LINE_BREAK = re.compile(r"\r\n|[\r\n\x85\u2028\u2029]")  # as YAML 1.1 counts lines
+_MOST_PARTS = 3  # marked scalars of one image
 _LONGEST_LINE = 4096  # characters; markers stand on short lines
 
 
@@ -58,8 +59,8 @@ def find(text: str, _options: Options) -> Iterator[Found]:
     groups: dict[_Group, dict[str, _Marked]] = {}
     names: dict[_Policy, str] = {}  # where the mapping around a tag has none
     order: list[_Group | _Marked] = []
-    for one in _find_marked(text):
-        check_number(len(order) + 1)
+    for number, one in enumerate(_find_marked(text)):
+        check_number(number // _MOST_PARTS)
         if not one.part:
             order.append(one)
             continue

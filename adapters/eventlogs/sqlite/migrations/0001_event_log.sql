@@ -54,6 +54,18 @@ CREATE TABLE cursors (
     value TEXT NOT NULL
 ) STRICT;
 
+-- How many commits of each class a source has read; see bridge.domain.noise. Made again from the source, where need be.
+CREATE TABLE commit_tallies (
+    source TEXT NOT NULL,
+    week TEXT NOT NULL, -- its Monday
+    class TEXT NOT NULL,
+    author TEXT NOT NULL,
+    commits INTEGER NOT NULL,
+    landings INTEGER NOT NULL,
+    lines INTEGER NOT NULL,
+    PRIMARY KEY (source, week, class, author)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE snapshot (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     rules TEXT NOT NULL,
