@@ -19,7 +19,7 @@ from adapters.sources.git.bundles import read_bundle
 from adapters.sources.git.client import Mirror, set_up_libgit2
 from adapters.sources.git.faults import explain
 from adapters.sources.git.landings import read_line
-from adapters.sources.git.objects import FileChange, ObjectMissing, Objects
+from adapters.sources.git.objects import ObjectMissing, Objects
 from adapters.sources.git.settings import RepositorySettings
 from bridge.errors import Refused, Stalled, Unavailable
 from bridge.formats.declarations.proposals.history_sample import FileMove, HistorySample
@@ -126,7 +126,7 @@ def _look_through(settings: RepositorySettings, mirror: Mirror, tip: bytes, on_p
         landings_read=len(chosen),
         tip={
             change.path: change.after
-            for change in objects.changes(None, objects.commit(tip).tree, may_contain=_always, matches=_always)
+            for change in objects.changes(None, objects.commit(tip).tree, may_contain=_always, matches=_always).tracked
             if change.after is not None and change.is_regular
         },
         moves=moves,
@@ -153,7 +153,7 @@ def _moves(objects: Objects, before: bytes, after: bytes) -> list[FileMove]:
     if old == new:
         return []
     try:
-        changes = objects.changes(old, new, may_contain=_always, matches=_always)
+        changes = objects.changes(old, new, may_contain=_always, matches=_always).tracked
     except (
         Stalled,
         ObjectMissing,
@@ -161,14 +161,8 @@ def _moves(objects: Objects, before: bytes, after: bytes) -> list[FileMove]:
         return []
     if len(changes) > _LARGEST_LANDING:
         return []
-    return [move for change in changes if (move := _move(objects, old, change)) is not None]
-
-
-def _move(objects: Objects, old: bytes, change: FileChange) -> FileMove | None:
-    entry = objects.entry_at(old, change.path)
-    before = None if entry is None or entry.mode in {b"120000", b"160000", b"40000"} else entry.oid
-    after = change.after if change.is_regular else None
-    return FileMove(change.path, before, after) if before or after else None
+    moves = (FileMove(each.path, each.before, each.after if each.is_regular else None) for each in changes)
+    return [move for move in moves if move.before or move.after]
 
 
 def _reader(objects: Objects) -> Callable[[bytes], bytes | None]:
