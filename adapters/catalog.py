@@ -12,17 +12,27 @@ from pydantic import BaseModel
 
 ADAPTERS = {
     ("source", "git"): "adapters.sources.git",
+    ("observer", "kubernetes"): "adapters.observers.kubernetes",
     ("eventlog", "sqlite"): "adapters.eventlogs.sqlite",
+    ("hook", "github"): "adapters.hooks.github",
+    ("hook", "bitbucket"): "adapters.hooks.bitbucket",
+    ("hook", "gitea"): "adapters.hooks.gitea",
+    ("hook", "gitlab"): "adapters.hooks.gitlab",
 }
 
 # The adapters that the configuration lists, and the name of their table in the module's settings.py.
 SETTINGS = {
     ("source", "git"): "GitSourceSettings",
+    ("observer", "kubernetes"): "KubernetesObserverSettings",
+    ("hook", "github"): "GithubHookSettings",
+    ("hook", "bitbucket"): "BitbucketHookSettings",
+    ("hook", "gitea"): "GiteaHookSettings",
+    ("hook", "gitlab"): "GitlabHookSettings",
 }
 
 
 def import_adapter(role: str, kind: str) -> ModuleType:
-    """The adapter's module, whose ``open_adapter`` opens it."""
+    """The adapter's module, whose ``open_adapter`` (a hook's: ``open_decoder``) opens it."""
     return importlib.import_module(ADAPTERS[role, kind])
 
 

@@ -7,9 +7,9 @@ sources around it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
@@ -20,12 +20,14 @@ from bridge.clock import Clock, SystemClock
 from bridge.domain.facts import ConfigChanged
 from bridge.formats.declarations.proposals import discovery
 from bridge.formats.declarations.proposals.discovery import Discovered
-from bridge.ports import EventReader, IntentSource
+from bridge.formats.hook_settings import HookSettings
+from bridge.ports import EventReader, HookDecoder, IntentSource, Observer
 from bridge.runtime import replay
 from bridge.runtime.health import HealthBoard
 from bridge.runtime.inbox import Inbox
 from bridge.runtime.intake import Intake, IntakeStatus
 from bridge.runtime.lock import exclusive
+from bridge.runtime.observing import ObserverStatus, Observing, cursor_key
 from bridge.runtime.recorder import Recorder
 from bridge.runtime.supervise import Crew, forever, task_group
 from bridge.runtime.tail import Tail
@@ -72,6 +74,9 @@ class Core:
     recorder: Recorder
     metrics: Metrics
     board: HealthBoard
+    stack: AsyncExitStack  # closes what is opened when it is first needed
+    shared: dict[str, object] = field(default_factory=dict)  # by kind of source: what all of that kind share
+    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @asynccontextmanager
@@ -82,7 +87,13 @@ async def open_intake(
     kind: str = settings.kind  # type: ignore[attr-defined]  # every adapter's table has a kind
     adapter = catalog.import_adapter("source", kind)
     source: IntentSource
-    async with adapter.open_adapter(settings, data_dir=core.started.data_dir, clock=core.clock) as source:
+    async with core.opening:
+        if kind not in core.shared:
+            core.shared[kind] = await core.stack.enter_async_context(adapter.open_shared())
+    shared = core.shared[kind]
+    async with adapter.open_adapter(
+        settings, data_dir=core.started.data_dir, clock=core.clock, shared=shared
+    ) as source:
         yield Intake(
             source=source,
             kind=kind,
@@ -91,6 +102,36 @@ async def open_intake(
             cursor=core.recorder.cursors.get(source.name),
             standing=lambda: core.recorder.fleet.standing(source.model, source.name),
             lost=f"{source.model}:{source.name}" in core.recorder.fleet.lost_sources(),
+            on_progress=on_progress,
+        )
+
+
+def open_decoders(settings: Settings) -> Iterator[tuple[HookSettings, HookDecoder]]:
+    """The configured hooks, each with the decoder of its kind."""
+    for each in settings.hooks:
+        assert isinstance(each, HookSettings), "every hook's table is built on it"
+        kind: str = each.kind  # type: ignore[attr-defined]  # every adapter's table has a kind
+        yield each, catalog.import_adapter("hook", kind).open_decoder(each)
+
+
+@asynccontextmanager
+async def open_observing(
+    core: Core, settings: BaseModel, on_progress: Callable[[ObserverStatus], None]
+) -> AsyncIterator[Observing]:
+    """Open one observer and what carries it to the inbox, each of its feeds from its cursor on."""
+    kind: str = settings.kind  # type: ignore[attr-defined]  # every observer's table has a kind and a name
+    adapter = catalog.import_adapter("observer", kind)
+    reported = core.recorder.fleet.reported(settings.name)  # type: ignore[attr-defined]
+    observer: Observer
+    async with adapter.open_adapter(settings, clock=core.clock, reported=reported) as observer:
+        stored = {feed.name: core.recorder.cursors.get(cursor_key(observer.name, feed.name)) for feed in observer.feeds}
+        yield Observing(
+            observer=observer,
+            kind=kind,
+            inbox=core.inbox,
+            clock=core.clock,
+            cursors={name: cursor for name, cursor in stored.items() if cursor is not None},
+            lost=f"observer:{observer.name}" in core.recorder.fleet.lost_sources(),
             on_progress=on_progress,
         )
 
@@ -128,6 +169,7 @@ async def open_core(settings: Settings, clock: Clock) -> AsyncIterator[Core]:
             recorder=recorder,
             metrics=metrics,
             board=HealthBoard(),
+            stack=stack,
         )
         async with task_group() as group:
             crew = Crew(group)

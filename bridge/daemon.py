@@ -6,7 +6,7 @@ Parts close in the order in which data flows: API, sources, inbox, recorder, log
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -17,14 +17,18 @@ from pydantic import BaseModel
 from bridge.api.app import build_app
 from bridge.api.auth import Token
 from bridge.api.server import Listener, open_listener
-from bridge.api.wiring import ApiWiring, HealthReport
+from bridge.api.wiring import ApiWiring, HealthReport, Hook
 from bridge.clock import Clock, SystemClock
-from bridge.compose import Core, open_core, open_intake, record_config
-from bridge.runtime.intake import IntakeStatus
+from bridge.compose import Core, open_core, open_decoders, open_intake, open_observing, record_config
+from bridge.ports import Hint
+from bridge.runtime.health import ObserverHealth
+from bridge.runtime.intake import Intake, IntakeStatus
+from bridge.runtime.observing import ObserverStatus
 from bridge.runtime.supervise import Crew, forever, task_group
 from bridge.settings import Mode, Settings, changed_keys, is_loopback
 
 _ONLY_AT_START = frozenset({"data_dir", "listen", "log.format", "log.level", "shutdown_limit"})
+_APART = 0.02  # seconds between the first polls of two sources: 300 begin within 6 s
 
 log = structlog.get_logger()
 
@@ -47,6 +51,7 @@ class Bridge:
     core: Core
     listener: Listener
     sources: Sources
+    observers: Observers
 
     @property
     def url(self) -> str:
@@ -65,6 +70,8 @@ class Bridge:
         await record_config(core, reason="reload", changed=changed, needs_restart=waiting)
         if any(key.partition(".")[0] in {"sources", "mode"} for key in changed):
             await self.sources.replace()
+        if any(key.partition(".")[0] == "observers" for key in changed):
+            await self.observers.replace()
         log.info("config_applied", changed=changed, needs_restart=waiting)
 
 
@@ -75,6 +82,7 @@ class Sources:
         """Own the intake tasks of ``core`` in ``group``."""
         self._core = core
         self._crew = Crew(group)
+        self._intakes: dict[str, Intake] = {}
 
     def start(self) -> None:
         """Begin to take every configured source in."""
@@ -82,9 +90,9 @@ class Sources:
         core.board.sources.clear()
         if core.settings.mode is Mode.API:
             return
-        for settings in core.settings.sources:
+        for index, settings in enumerate(core.settings.sources):
             name = f"intake:{settings.name}"  # type: ignore[attr-defined]  # every source's table has a name
-            self._crew.start(name, forever(name, self._take_in(settings)))
+            self._crew.start(name, forever(name, self._take_in(settings, begin_after=index * _APART)))
 
     async def stop(self) -> None:
         """End every intake; what it submitted is still recorded."""
@@ -95,16 +103,69 @@ class Sources:
         await self.stop()
         self.start()
 
-    async def _take_in(self, settings: BaseModel) -> None:
+    async def _take_in(self, settings: BaseModel, *, begin_after: float) -> None:
         async with open_intake(self._core, settings, self._progressed) as intake:
-            self._core.board.sources[intake.source.name] = intake.status
-            await intake.run()
+            name = intake.source.name
+            self._core.board.sources[name] = intake.status
+            self._intakes[name] = intake
+            try:
+                await intake.run(begin_after=begin_after)
+            finally:
+                del self._intakes[name]
+
+    def wake(self, names: Sequence[str], hints: Sequence[Hint]) -> list[str]:
+        """Let the sources that a hint is meant for poll now, of those named (none: of all), and return their names."""
+        woken = []
+        for name, intake in self._intakes.items():
+            if names and name not in names:
+                continue
+            if any(intake.source.is_meant_by(hint, named=bool(names)) for hint in hints):
+                intake.hint()
+                woken.append(name)
+        return woken
 
     def _progressed(self, status: IntakeStatus) -> None:
         if status.problem is not None:
             self._core.metrics.source_failed(status.name)
         elif status.succeeded_at is not None:
             self._core.metrics.source_succeeded(status.name, status.succeeded_at)
+
+
+class Observers:
+    """The running observers; replaced as a whole when their configuration changes."""
+
+    def __init__(self, core: Core, group: asyncio.TaskGroup) -> None:
+        """Own the observers' tasks in ``group``."""
+        self._core = core
+        self._crew = Crew(group)
+
+    def start(self) -> None:
+        """Begin to take in what every configured observer sees."""
+        self._core.board.observers.clear()
+        for settings in self._core.settings.observers:
+            name = f"observer:{settings.name}"  # type: ignore[attr-defined]  # every observer's table has a name
+            self._crew.start(name, forever(name, self._take_in(settings)))
+
+    async def stop(self) -> None:
+        """End every observer; what it submitted is still recorded."""
+        await self._crew.stop()
+
+    async def replace(self) -> None:
+        """Stop them all and start those of the present configuration, each from its cursors."""
+        await self.stop()
+        self.start()
+
+    async def _take_in(self, settings: BaseModel) -> None:
+        async with open_observing(self._core, settings, self._progressed) as observing:
+            health = ObserverHealth(observing.status, observing.observer.details)
+            self._core.board.observers[observing.observer.name] = health
+            await observing.run()
+
+    def _progressed(self, status: ObserverStatus) -> None:
+        if status.problem is not None:
+            self._core.metrics.source_failed(status.name)
+        elif status.seen_at is not None:
+            self._core.metrics.source_succeeded(status.name, status.seen_at)
 
 
 @asynccontextmanager
@@ -116,17 +177,26 @@ async def open_bridge(settings: Settings, *, clock: Clock | None = None) -> Asyn
     """
     limit = settings.shutdown_limit.total_seconds()
     async with open_core(settings, clock or SystemClock()) as core, task_group() as group:
-        sources = Sources(core, group)
-        listener = await open_listener(build_app(_wiring(core)), *bind_address(settings), drain_seconds=limit)
+        sources, observers = Sources(core, group), Observers(core, group)
+        listener = await open_listener(build_app(_wiring(core, sources)), *bind_address(settings), drain_seconds=limit)
         try:
             sources.start()
-            yield Bridge(core=core, listener=listener, sources=sources)
+            observers.start()
+            yield Bridge(core=core, listener=listener, sources=sources, observers=observers)
         finally:
             await listener.close()
+            await observers.stop()
             await sources.stop()
 
 
-def _wiring(core: Core) -> ApiWiring:
+def _hooks(settings: Settings) -> dict[str, Hook]:
+    return {
+        each.name: Hook(name=each.name, decoder=decoder, read_secrets=each.read_secrets, wakes=each.wakes)
+        for each, decoder in open_decoders(settings)
+    }
+
+
+def _wiring(core: Core, sources: Sources) -> ApiWiring:
     def health() -> HealthReport:
         report = core.board.report()
         failure = core.recorder.failure
@@ -145,6 +215,14 @@ def _wiring(core: Core) -> ApiWiring:
             checked = core.settings, api_tokens(core.settings)
         return checked[1]  # the same object until the next reload, so that the API may remember whom it has verified
 
+    opened = core.settings, _hooks(core.settings)
+
+    def hook(name: str) -> Hook | None:
+        nonlocal opened
+        if opened[0] is not core.settings:
+            opened = core.settings, _hooks(core.settings)
+        return opened[1].get(name)
+
     return ApiWiring(
         inbox=core.inbox,
         tail=core.tail,
@@ -155,5 +233,7 @@ def _wiring(core: Core) -> ApiWiring:
         health=health,
         policies=lambda: core.recorder.fleet.policies,
         intents_allowed=lambda: core.settings.mode is not Mode.GITOPS,
+        hook=hook,
+        wake=sources.wake,
         version=version("deploybridge"),
     )

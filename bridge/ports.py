@@ -7,7 +7,7 @@ async context managers and start no task of their own.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 from bridge.domain.events import Event, EventKind, Track
 from bridge.domain.events import RecordedEvent as RecordedEvent  # noqa: PLC0414 - also a word of the ports
 from bridge.domain.facts import Fact
-from bridge.domain.names import ImageRef, Model, Target
+from bridge.domain.names import ImageRef, Model, Phase, Target
 from bridge.domain.noise import CommitCount, Tally, TallyKey
 
 # --- the event log -------------------------------------------------------------------------------------------------
@@ -163,13 +163,120 @@ class IntentSource(Protocol):
     poll_interval: float  # seconds
 
     def read(self, cursor: str | None, standing: Standing) -> AsyncIterator[SourceBatch]:
-        """One pass: fetch, then every landing after ``cursor`` (None: first contact) up to the tip.
+        """One pass: fetch, then every landing after ``cursor`` (None: first contact) up to the tip; no batch where nothing changed.
 
         The caller records each batch before asking for the next. Facts already recorded may be yielded again with the same id.
         """
 
     async def wait_for_change(self, seconds: float) -> None:
-        """Return when the source may have changed: on a file-system hint, or after ``seconds``."""
+        """Return when the source may have changed: on a file-system hint, or after ``seconds``. May be cancelled."""
+
+    def is_meant_by(self, hint: Hint, *, named: bool) -> bool:
+        """Whether a pass now may find what the hint speaks of; ``named``: the hook's configuration says it is this repository."""
+
+
+# --- hooks: what others post ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Somebody says that a repository has changed: it is polled now, and nothing else is believed.
+
+    ``repositories`` are its addresses as the sender writes them (https and ssh, say), or a bare path where it tells no host;
+    ``ref`` is whole (``refs/heads/main``), None where the sender names none; ``revision`` is the new tip, None where it is
+    deleted or not told.
+    """
+
+    repositories: tuple[str, ...]
+    ref: str | None = None
+    revision: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HookRequest:
+    """One delivery as it came: header names in lower case, the body unread."""
+
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HookMessage:
+    """What a delivery says: its event in the sender's word, hints for sources, reports for the log. Neither: a ping."""
+
+    event: str
+    hints: tuple[Hint, ...] = ()
+    reports: tuple[Fact, ...] = ()
+
+
+class HookDecoder(Protocol):
+    """Reads what one kind of sender posts. Pure: the same request gives the same answer, so that a replay repeats nothing.
+
+    Reports carry ids derived from what they say, or are such that saying them twice changes nothing.
+    """
+
+    def is_genuine(self, request: HookRequest, secrets: Sequence[str]) -> bool:
+        """Whether the request proves that its sender knows one of ``secrets`` (never empty), compared in constant time.
+
+        Looks at headers and raw bytes only: what is not genuine is never parsed.
+        """
+
+    def decode(self, request: HookRequest) -> HookMessage | None:
+        """Read a genuine request; None for events that say nothing to a bridge.
+
+        Raises:
+            Refused: the body is not what this kind of sender posts.
+        """
+
+
+# --- observers of what runs ------------------------------------------------------------------------------------------
+
+
+Reported = Mapping[
+    Target, tuple[tuple[ImageRef, ...], Phase]
+]  # what an observer told last of each target, as the log says
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """What one feed saw at once. ``judge`` is called exactly once, when everything that the observer saw before is recorded.
+
+    It turns what was seen into facts, in order; none where nothing changed. ``cursor`` is true once they are recorded.
+    """
+
+    judge: Callable[[], Sequence[Fact]]
+    cursor: str | None = None
+    caught_up: bool = (
+        False  # nothing is known to be missing: the state was read whole, or the feed goes on where it was
+    )
+    gap: str | None = None  # why changes before this one may never be known; None: none were missed
+
+
+class Feed(Protocol):
+    """One stream of an observer, such as the Deployments of a cluster. It keeps what it needs to go on between two reads."""
+
+    name: str
+    optional: bool  # the observer does without it where it is refused; only /readyz says so
+
+    def read(self, cursor: str | None) -> AsyncGenerator[Sighting, None]:
+        """Whatever changed after ``cursor`` (None: first contact), then each change as it happens; it does not end by itself.
+
+        The caller asks for the next sighting when the last one is recorded: a slow log makes a slow reader, and what the other
+        side then throws away is found by reading the state again and said as a ``gap``. After an error it is called again.
+        """
+
+
+class Observer(Protocol):
+    """Watches a system that deploys. Its feeds are read at the same time; their sightings are judged one after the other.
+
+    It is opened with what the log says that it told last (``Reported``): what is gone since then is to be told too.
+    """
+
+    name: str
+    feeds: Sequence[Feed]
+
+    def details(self) -> Mapping[str, object]:
+        """JSON-ready, for /readyz: versions, what can't be told and why, what no mapping covers. Without secrets."""
 
 
 # --- the way in, and the way to follow -------------------------------------------------------------------------------

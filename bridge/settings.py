@@ -25,9 +25,8 @@ __all__ = ["AdapterSettings", "Mode", "Settings", "changed_keys", "is_loopback",
 AdapterSettings = Mapping[tuple[str, str], type[BaseModel]]
 
 _LARGEST = 1024 * 1024  # bytes; the largest real configuration has a few thousand lines
-_ROLES = {"source": "sources", "observer": "observers", "exporter": "exporters"}
+_ROLES = {"source": "sources", "observer": "observers", "exporter": "exporters", "hook": "hooks"}
 _NONE_YET = {
-    "observer": "no observer kinds exist yet in this version: leave it empty, report with POST /api/v1/observations",
     "exporter": "no exporter kinds exist yet in this version: leave it empty, read with GET /api/v1/export",
 }
 

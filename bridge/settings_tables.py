@@ -126,11 +126,12 @@ class Settings(SettingsModel):
     )
     tokens: tuple[TokenSettings, ...] = Field(default=(), description="clients of the API; without any, loopback only")
     sources: tuple[SerializeAsAny[BaseModel], ...] = Field(default=(), description="where intents are read from")
-    observers: tuple[SerializeAsAny[BaseModel], ...] = Field(
-        default=(), description="what reports what runs; no kinds yet"
-    )
+    observers: tuple[SerializeAsAny[BaseModel], ...] = Field(default=(), description="what is watched to see what runs")
     exporters: tuple[SerializeAsAny[BaseModel], ...] = Field(
         default=(), description="where the log is sent; no kinds yet"
+    )
+    hooks: tuple[SerializeAsAny[BaseModel], ...] = Field(
+        default=(), description="whose webhooks are taken at /api/v1/hooks/NAME"
     )
     log: LogSettings = Field(default=LogSettings(), description="what the daemon writes about itself")
     shutdown_limit: Duration = Field(default=timedelta(seconds=10), description="how long an orderly end may take")
@@ -168,7 +169,8 @@ class Settings(SettingsModel):
         """What can't hold together though each key is right: (path, what and what to do)."""
         yield from self._limit_contradictions()
         yield from self._mode_contradictions()
-        for table in ("environments", "tokens", "sources"):
+        yield from self._hook_contradictions()
+        for table in ("environments", "tokens", "sources", "observers", "hooks"):
             yield from _repeated_names(table, getattr(self, table))
 
     def _two_polls(self) -> timedelta:
@@ -213,6 +215,13 @@ class Settings(SettingsModel):
             yield ("sources",), "mode api reads no sources: remove them, or write mode: both"
         if self.mode is Mode.GITOPS and not self.sources:
             yield ("mode",), "mode gitops has no source to read: add one under sources, or write mode: api"
+
+    def _hook_contradictions(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        known = {getattr(source, "name", None) for source in self.sources}
+        for index, hook in enumerate(self.hooks):
+            for place, name in enumerate(getattr(hook, "wakes", ())):
+                if name not in known:
+                    yield ("hooks", index, "wakes", place), f"no source has the name {name!r}"
 
 
 def is_loopback(host: str) -> bool:

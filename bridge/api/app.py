@@ -14,9 +14,10 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from bridge.api.auth import ANONYMOUS, Gatekeeper
+from bridge.api.auth import ANONYMOUS, GATEKEEPER, Gatekeeper
 from bridge.api.calls import CALLS
 from bridge.api.endpoint import LARGEST_BODY, Call, Endpoint
+from bridge.api.hooks import LARGE_BODIES, REFUSED
 from bridge.api.intents import KEYS_IN_FLIGHT
 from bridge.api.openapi import DESCRIPTION, describe
 from bridge.api.parameters import read_query
@@ -41,7 +42,9 @@ def build_app(wiring: ApiWiring) -> web.Application:
     app[STOPPING] = asyncio.Event()
     app[KEYS_IN_FLIGHT] = set()
     app[DESCRIPTION] = msgspec.json.encode(describe(CALLS, wiring.version))
-    gatekeeper = Gatekeeper(wiring.tokens)
+    app[REFUSED] = set()
+    app[LARGE_BODIES] = asyncio.Semaphore(1)
+    app[GATEKEEPER] = gatekeeper = Gatekeeper(wiring.tokens)
     for endpoint in CALLS:
         served = _guarded(endpoint, gatekeeper, wiring)
         if endpoint.method == "GET":

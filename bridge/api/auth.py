@@ -100,6 +100,9 @@ class Gatekeeper:
         return found
 
 
+GATEKEEPER = web.AppKey("gatekeeper", Gatekeeper)  # for hooks, which ask for a token only where they have no secret
+
+
 def _unauthenticated(detail: str, challenge: str) -> Problem:
     return Problem(UNAUTHENTICATED, detail, "Authorization", {"WWW-Authenticate": challenge})
 

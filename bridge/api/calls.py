@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from bridge.api import compare, events, export, health, intents, observations, openapi, parameters, state
+from bridge.api import compare, events, export, health, hooks, intents, observations, openapi, parameters, state
 from bridge.api import examples as shown
 from bridge.api.endpoint import Answer, Endpoint
 from bridge.api.problems import (
     BODY_TOO_LARGE,
+    FOREIGN_ORIGIN,
     IN_FLIGHT,
     INVALID_BODY,
     INVALID_HEADER,
     KEY_REUSED,
+    MISSING_SCOPE,
     MODEL_NOT_IN_USE,
     NOT_FOUND,
+    NOT_GENUINE,
+    UNAUTHENTICATED,
     UNAVAILABLE,
     UNSUPPORTED_MEDIA_TYPE,
 )
@@ -55,6 +59,30 @@ WRITES = (
             200: Answer("Nothing new: what this observer said last.", shown.OBSERVATION_REPEATED),
         },
         problems=_BODY_PROBLEMS,
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/v1/hooks/{name}",
+        handler=hooks.take_delivery,
+        name="takeDelivery",
+        summary="A webhook of a Git host or another system: a push makes the sources poll now, a report is recorded.",
+        verb=None,
+        answers={
+            202: Answer("Taken: the sources that poll now, and how many reports are recorded.", shown.DELIVERY_TAKEN),
+            200: Answer("A ping.", shown.PING_TAKEN),
+            204: Answer("Genuine, but such events say nothing here.", content_type=None),
+        },
+        problems=(
+            INVALID_BODY,
+            NOT_GENUINE,
+            UNAUTHENTICATED,
+            MISSING_SCOPE,
+            FOREIGN_ORIGIN,
+            NOT_FOUND,
+            BODY_TOO_LARGE,
+            UNSUPPORTED_MEDIA_TYPE,
+            UNAVAILABLE,
+        ),
     ),
 )
 

@@ -36,7 +36,7 @@ class Answer:
 
     description: str
     example: object = None
-    content_type: str = "application/json"
+    content_type: str | None = "application/json"  # None: no body
     headers: Mapping[str, str] = field(default_factory=dict)  # name to description
 
 
@@ -68,13 +68,18 @@ async def read_json_body(request: web.Request) -> bytes:
     if media_type != "application/json" and not _is_json(media_type):
         detail = f"Content-Type: expected application/json in UTF-8, got {media_type[:80]!r}."
         raise Problem(UNSUPPORTED_MEDIA_TYPE, detail, "Content-Type", {"Accept": "application/json"})
+    refuse_codings(request)
+    if (request.content_length or 0) > LARGEST_BODY:
+        raise Problem(BODY_TOO_LARGE, "The body is larger than 1 MiB, the most that is taken.")
+    return await request.read()
+
+
+def refuse_codings(request: web.Request) -> None:
+    """Refuse a packed body: nothing here unpacks a bomb."""
     coding = request.headers.get("Content-Encoding", "identity")
     if coding.lower() != "identity":
         detail = f"Content-Encoding: bodies are taken as they are, not as {coding[:40]!r}."
         raise Problem(UNSUPPORTED_MEDIA_TYPE, detail, "Content-Encoding", {"Accept-Encoding": "identity"})
-    if (request.content_length or 0) > LARGEST_BODY:
-        raise Problem(BODY_TOO_LARGE, "The body is larger than 1 MiB, the most that is taken.")
-    return await request.read()
 
 
 def json_answer(body: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -21,6 +22,7 @@ from bridge.api.problems import (
 
 DESCRIPTION = web.AppKey("description", bytes)
 
+_IN_PATH = re.compile(r"{(\w+)}")
 _EVERY_CALL = (INVALID_PARAMETER, INTERNAL)
 _GUARDED_CALL = (UNAUTHENTICATED, MISSING_SCOPE, FOREIGN_ORIGIN)
 
@@ -65,6 +67,11 @@ def _operation(call: Endpoint) -> dict[str, object]:
         operation["description"] = f"Needs the scope `{call.verb.value}` where tokens are configured."
     if parameters := _parameters(call):
         operation["parameters"] = parameters
+    if call.name == "takeDelivery":
+        operation["description"] = (
+            "Signed with the hook's secret; one without a secret needs a bearer token where there are tokens."
+        )
+        operation["requestBody"] = {"required": True, "content": {"application/json": {}}}
     if call.body is not None:
         schema = {"$ref": f"#/components/schemas/{call.body.__name__}"}
         content = {"schema": schema, "example": call.body_example}
@@ -74,8 +81,10 @@ def _operation(call: Endpoint) -> dict[str, object]:
 
 def _parameters(call: Endpoint) -> list[dict[str, object]]:
     described: list[dict[str, object]] = []
-    if "{id}" in call.path:
-        described.append({"name": "id", "in": "path", "required": True, "schema": {"type": "string"}})
+    described += [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in _IN_PATH.findall(call.path)
+    ]
     for parameter in call.parameters:
         entry: dict[str, object] = {
             "name": parameter.name,
@@ -108,6 +117,8 @@ def _responses(call: Endpoint) -> dict[str, object]:
 
 def _success(call: Endpoint, answer: Answer) -> dict[str, object]:
     media: dict[str, object] = {} if answer.example is None else {"example": answer.example}
+    if answer.content_type is None:
+        return {"description": answer.description}
     content = {answer.content_type: media}
     if call.name == "listEvents":
         content["text/event-stream"] = {"schema": {"type": "string"}}

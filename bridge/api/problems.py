@@ -36,6 +36,7 @@ INVALID_BODY = ProblemType("invalid-body", 400, "The body is not what this call 
 INVALID_PARAMETER = ProblemType("invalid-parameter", 400, "A query parameter is not what this call takes")
 INVALID_HEADER = ProblemType("invalid-header", 400, "A header is not what this call takes")
 UNAUTHENTICATED = ProblemType("unauthenticated", 401, "A valid bearer token is needed")
+NOT_GENUINE = ProblemType("not-genuine", 401, "The delivery does not prove where it comes from")
 MISSING_SCOPE = ProblemType("missing-scope", 403, "The token lacks a scope")
 FOREIGN_ORIGIN = ProblemType("foreign-origin", 403, "Without tokens only programs on this machine are served")
 MODEL_NOT_IN_USE = ProblemType("model-not-in-use", 403, "This bridge takes no intents by API")
@@ -55,6 +56,7 @@ PROBLEM_TYPES = (
     INVALID_HEADER,
     REJECTED,
     UNAUTHENTICATED,
+    NOT_GENUINE,
     MISSING_SCOPE,
     FOREIGN_ORIGIN,
     MODEL_NOT_IN_USE,

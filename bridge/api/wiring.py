@@ -13,7 +13,7 @@ from aiohttp import web
 from bridge.api.auth import Token
 from bridge.clock import Clock
 from bridge.domain.policies import Policies
-from bridge.ports import EventReader, FactInbox, LogTail
+from bridge.ports import EventReader, FactInbox, Hint, HookDecoder, LogTail
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,21 @@ class HttpMetrics(Protocol):
     def http(self, method: str, route: str, status: int, seconds: float) -> None:
         """One request was answered; ``route`` is the pattern, never the path, so that there are few."""
 
+    def hook(self, name: str, outcome: str) -> None:
+        """A delivery to a configured hook had one of a few outcomes."""
+
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """Every metric in the text format that ``accept`` prefers, and its content type."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """One configured hook. ``read_secrets`` may block on a file and raise Stalled; no secrets: a bearer token is needed instead."""
+
+    name: str
+    decoder: HookDecoder
+    read_secrets: Callable[[], Sequence[str]]
+    wakes: Sequence[str] = ()  # names of sources; empty: those that the pushed repository belongs to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +60,10 @@ class ApiWiring:
     health: Callable[[], HealthReport]
     policies: Callable[[], Policies]
     intents_allowed: Callable[[], bool]
+    hook: Callable[[str], Hook | None]
+    wake: Callable[
+        [Sequence[str], Sequence[Hint]], Sequence[str]
+    ]  # names (empty: by address) -> the sources that poll now
     version: str
     heartbeat: timedelta = timedelta(seconds=15)  # proxies commonly cut what is silent for 30 to 60 s
 

@@ -79,6 +79,11 @@ def _of_neither(report: Report) -> Table:
     if difference["n"]:
         said = f"median {span(difference['p50'])}, from {span(difference['min'])} to {span(difference['max'])}"
         table.add_row(cell("API declared ahead of Git by"), cell(said))
+    for source in report["write_access"]["sources"]:
+        reads = "; the bridge only reads" if source["bridge"]["access"] == "read" else ""
+        table.add_row(
+            cell(f"declared through {source['source']} ({source['kind']})"), cell(f"by {source['declared_by']}{reads}")
+        )
     return table
 
 
@@ -121,6 +126,8 @@ def _show_notes(console: Console, report: Report) -> None:
             pairs["declared_difference"]["definition"],
             *(each["definition"] for each in pairs["lead_time"].values()),
         }
+    if not report["write_access"]["sources"]:
+        unused.add(report["write_access"]["definition"])
     skew = report["clock_skew_bound"]
     bound = span(skew["seconds"]) if skew["seconds"] is not None else f"unknown: {skew['reason']}"
     for text in (f"Clock skew between the compared times: {bound}.", *report["caveats"]):

@@ -17,6 +17,7 @@ from bridge.domain.names import Model, Target
 from bridge.domain.outcomes import STATE_AFTER, IntentState, governing_model
 from bridge.domain.policies import Policies
 from bridge.domain.quantiles import summarize_seconds
+from bridge.domain.write_access import WriteAccess
 
 # A changed meaning gets a new number, so that a kept report can be read by its own definitions.
 DEFINITIONS: Mapping[str, str] = {
@@ -42,6 +43,9 @@ DEFINITIONS: Mapping[str, str] = {
     "rollbacks/1": "Returns to an artifact that was live before; declared: by an intent.",
     "divergences/1": "Times at which the models' newest declarations for a target differed for longer than the pairing window.",
     "removals/1": "Services that stopped running because their declaration was withdrawn.",
+    "write_access/1": "For each source, how many different people and robots declared something in the range, and what the bridge "
+    "itself needs there: it reads, with read-only credentials, and never pushes. branch_writers: all who wrote to the branch, "
+    "where known.",
     "clock_skew_bound/1": "How far the clocks behind the compared times may be apart. Differences below it mean nothing.",
 }
 
@@ -100,6 +104,7 @@ class Comparison:
         self._declared_by: dict[Target, frozenset[Model]] = {}
         self._observed: set[Target] = set()
         self._counts: Counter[str] = Counter()
+        self._access = WriteAccess()
 
     def know_target(self, target: Target, *, declared_by: Iterable[Model], observed: bool) -> None:
         """Say what the range alone may not show: which models ever declared the target, and whether it was ever observed."""
@@ -117,6 +122,8 @@ class Comparison:
             assert event.model is not None
             self.know_target(event.target, declared_by=(event.model,), observed=False)
             self._ledger.declare(event, counted=in_range)
+            if in_range:
+                self._access.add(event)
         elif kind is EventKind.INTENT_WITHDRAWN:
             self._ledger.withdraw(event)
         elif kind in STATE_AFTER:
@@ -142,6 +149,7 @@ class Comparison:
             "rollbacks": self._figure("rollbacks", "declared", "undeclared"),
             "divergences": self._figure("divergences"),
             "removals": self._figure("removals"),
+            "write_access": {"definition": "write_access/1", "sources": self._access.report()},
             "clock_skew_bound": {"definition": "clock_skew_bound/1", "seconds": None, "reason": "not measured"},
             "caveats": list(CAVEATS),
             "definitions": dict(DEFINITIONS),

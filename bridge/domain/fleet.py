@@ -17,7 +17,7 @@ from bridge.domain import reconciler
 from bridge.domain.drift import concerns_governing
 from bridge.domain.events import Event, EventKind, derive_id
 from bridge.domain.facts import ConfigChanged, Fact, SourceLost, SourceReturned, SourceRewritten
-from bridge.domain.names import ImageRef, Model, Target
+from bridge.domain.names import ImageRef, Model, Phase, Target
 from bridge.domain.obligations import blind_since, end_gap
 from bridge.domain.policies import Policies
 from bridge.domain.target_state import TargetState
@@ -144,6 +144,11 @@ class Fleet:
             if record is not None and record.source_name == source_name and not record.withdrawal:
                 found[target] = record.artifacts
         return found
+
+    def reported(self, observer: str) -> dict[Target, tuple[tuple[ImageRef, ...], Phase]]:
+        """What an observer reported last of each target that it ever reported."""
+        reports = ((target, state.reports.get(observer)) for target, state in self._targets.items())
+        return {target: (report.artifacts, report.phase) for target, report in reports if report is not None}
 
     def lost_sources(self) -> list[str]:
         """The keys of what is lost ("model:name", "observer:name", with ":path" for one file)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from bridge.domain.names import SourceRef
 from bridge.domain.noise import CommitCount
 from bridge.errors import DeploybridgeError, Stalled, Unavailable
 from bridge.ports import FactInbox, FactOutcome, IntentSource, Standing
+from bridge.runtime.supervise import race
 
 _FIRST_RETRY = 1.0  # seconds: most failures are a blip
 _LONGEST_PAUSE = 600.0  # seconds between polls of a source that stays away
@@ -58,16 +60,29 @@ class Intake:
     on_progress: Callable[[IntakeStatus], None] = lambda _status: None
     chance: random.Random = field(default_factory=random.Random)
     status: IntakeStatus = field(init=False)
+    _hinted: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         """Begin with an empty status."""
         self.status = IntakeStatus(self.source.name)
 
-    async def run(self) -> None:
-        """Poll until cancelled. What goes wrong is recorded once, retried with backoff, and recorded once when it is over."""
+    async def run(self, *, begin_after: float = 0.0) -> None:
+        """Poll until cancelled, from ``begin_after`` seconds on.
+
+        What goes wrong is recorded once, retried with backoff, and recorded once when it is over.
+        """
+        await self.clock.sleep(begin_after)
+        share = self.chance.random()  # of the first interval: from then on sources that began together poll apart
         while True:
+            self._hinted.clear()
             await self.attempt()
-            await self.source.wait_for_change(self._pause())
+            if not self._hinted.is_set():
+                await race(self.source.wait_for_change(share * self._pause()), self._hinted.wait())
+            share = 1.0
+
+    def hint(self) -> None:
+        """Poll now. Hints during a pass, however many, cause one more: it may have looked already."""
+        self._hinted.set()
 
     async def attempt(self) -> None:
         """Make one pass and deal with its failure."""

@@ -85,6 +85,13 @@ class Metrics:
         self._source_up = Gauge(
             "source_up", "1 while a source can be read, else 0.", ["source"], namespace=name, registry=registry
         )
+        self._hooks = Counter(
+            "hook_deliveries",
+            "Deliveries to hooks: taken, unmatched, ignored, refused or unreadable.",
+            ["hook", "outcome"],
+            namespace=name,
+            registry=registry,
+        )
         self._http_requests = Counter(
             "http_requests", "Requests answered.", ["method", "route", "status"], namespace=name, registry=registry
         )
@@ -130,6 +137,10 @@ class Metrics:
     def source_failed(self, name: str) -> None:
         """A source can't be read."""
         self._source_up.labels(name).set(0)
+
+    def hook(self, name: str, outcome: str) -> None:
+        """A delivery to a configured hook."""
+        self._hooks.labels(name, outcome).inc()
 
     def http(self, method: str, route: str, status: int, seconds: float) -> None:
         """A request was answered; ``route`` is the pattern."""

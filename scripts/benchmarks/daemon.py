@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -19,18 +20,25 @@ _URL = re.compile(r"http://[^\s\"',}]+")
 @contextmanager
 def running(command: list[str], *, cwd: Path) -> Iterator[str]:
     """Start a server that prints its URL on standard error, and give that URL; stop it at the end."""
+    with process_of(command, cwd=cwd) as (_, url):
+        yield url
+
+
+@contextmanager
+def process_of(command: list[str], *, cwd: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The same with the process. What it writes later is read and dropped, so that it never waits for a reader."""
     process = subprocess.Popen(command, cwd=cwd, stderr=subprocess.PIPE, text=True, env={**os.environ, "NO_COLOR": "1"})
     assert process.stderr is not None
     try:
         for line in process.stderr:
             if match := _URL.search(line):
-                yield match[0]
+                threading.Thread(target=process.stderr.read, daemon=True).start()
+                yield process, match[0]
                 return
         msg = f"{command} ended with {process.wait()} before it listened"
         raise RuntimeError(msg)
     finally:
         process.terminate()
-        process.stderr.read()
         process.wait()
 
 

@@ -15,7 +15,7 @@ from bridge.errors import Refused
 from bridge.formats.configuration import Duration, SettingsModel
 from bridge.settings import Settings, changed_keys, load_settings
 
-NO_OBSERVERS = "no observer kinds exist yet in this version: leave it empty, report with POST /api/v1/observations"
+NO_OBSERVERS = "no observer kinds are installed"
 LISTEN = "listen: expected HOST:PORT such as 127.0.0.1:8484, [::1]:8484 or 0.0.0.0:0"
 HASH = "sha256:" + hashlib.sha256(b"secret").hexdigest()
 

@@ -126,4 +126,5 @@ async def test_the_log_is_whole_and_its_facts_give_its_conclusions(imported: Imp
 
 def test_every_bundle_has_its_rules_and_its_other_reading() -> None:
     names = {bundle.stem for bundle in BUNDLES.glob("*.bundle")}
-    assert names == set(REPOSITORIES) == {example.stem for example in (ROOT / "config/examples").glob("*.yaml")}
+    assert names == set(REPOSITORIES)
+    assert [name for name in names if not (ROOT / "config/examples" / f"{name}.yaml").is_file()] == []

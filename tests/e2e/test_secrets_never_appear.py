@@ -41,6 +41,8 @@ sources:
     poll_interval: 1s
     credentials: {{username: bot, password: {{file: ./password}}}}
     rules: [{{files: "tags/{{environment}}/{{service}}", format: keys, tag: tag}}]
+hooks:
+  - {{kind: gitlab, name: lab, secrets: [{{file: ./password}}, {{env: PLANTED_PASSWORD}}]}}
 """
 INTENT = '{"service": "shop", "environment": "production", "artifacts": ["ghcr.io/acme/shop:v1"]}'
 
@@ -80,11 +82,19 @@ async def test_no_secret_reaches_the_log_of_events_the_log_of_the_daemon_an_answ
 async def provoke(running: Daemon) -> str:
     """Call rightly, wrongly and malformed; return all answers."""
     answers = []
+    statuses: list[int] = []
     async with aiohttp.ClientSession(running.url) as http:
         for secret, body in ((TOKEN, INTENT), (STRANGER, INTENT), (TOKEN, "{"), (TOKEN, INTENT.replace("prod", "pre"))):
             headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
             async with http.post("/api/v1/intents", data=body, headers=headers) as answer:
                 answers.append(f"{answer.headers}{await answer.text()}")
+        push = f'{{"ref": "refs/heads/main", "project": {{"git_http_url": "https://bot:{STRANGER}@git.example.org/x?k={STRANGER}"}}}}'
+        for secret, body in ((PASSWORD, push), (WRONG, "{"), (STRANGER, push)):
+            headers = {"X-Gitlab-Token": secret, "X-Gitlab-Event": "Push Hook", "Content-Type": "application/json"}
+            async with http.post("/api/v1/hooks/lab", data=body, headers=headers) as answer:
+                answers.append(f"{answer.headers}{await answer.text()}")
+                statuses.append(answer.status)
+        assert statuses == [202, 400, 401]
         lost = http.get("/api/v1/events?kind=source.lost&after=0", headers=bearer() | {"Accept": "text/event-stream"})
         async with lost as stream:  # both sources that fail
             names: set[str] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
 
@@ -11,7 +12,7 @@ from bridge.domain.facts import Fact, IntentDeclared, SourceLost, SourceReturned
 from bridge.domain.names import Model
 from bridge.domain.noise import CommitCount
 from bridge.errors import DeploybridgeError, Stalled, Unavailable
-from bridge.ports import FactOutcome, SourceBatch, Standing
+from bridge.ports import FactOutcome, Hint, SourceBatch, Standing
 from bridge.runtime.intake import Intake
 from tests.support import scenarios
 from tests.support.fake_clock import FakeClock
@@ -65,6 +66,9 @@ class ScriptedSource:
 
     async def wait_for_change(self, seconds: float) -> None:
         raise AssertionError(seconds)
+
+    def is_meant_by(self, hint: Hint, *, named: bool) -> bool:
+        raise AssertionError(hint, named)
 
 
 def intake(source: ScriptedSource, *, lost: bool = False) -> tuple[Intake, ListInbox]:
@@ -157,3 +161,67 @@ async def test_the_pause_grows_with_failures_and_falls_back_to_the_interval() ->
     assert all(500 < pause < 700 for pause in pauses[10:])
     await taking.attempt()
     assert 27 <= taking._pause() <= 33  # noqa: SLF001
+
+
+class GatedSource(ScriptedSource):
+    """A source whose passes take as long as the test lets them, and which never notices a change by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun: asyncio.Queue[int] = asyncio.Queue()
+        self.gate = asyncio.Semaphore(0)
+        self.passes = 0
+
+    async def read(self, cursor: str | None, standing: Standing) -> AsyncIterator[SourceBatch]:
+        del cursor, standing
+        self.passes += 1
+        self.begun.put_nowait(self.passes)
+        await self.gate.acquire()
+        for batch in ():
+            yield batch
+
+    async def wait_for_change(self, seconds: float) -> None:
+        await asyncio.sleep(seconds * 1000)
+
+
+async def turns(count: int = 20) -> None:
+    """Let everybody who can go on do so."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_a_hint_ends_the_wait_and_hints_during_a_pass_cause_one_more() -> None:
+    source = GatedSource()
+    taking, _ = intake(source)
+    async with asyncio.timeout(10):
+        running = asyncio.create_task(taking.run())
+        assert await source.begun.get() == 1
+        source.gate.release()
+        await turns()
+        assert source.begun.empty(), "it waits"
+        for _ in range(5):
+            taking.hint()
+        assert await source.begun.get() == 2
+        for _ in range(5):
+            taking.hint()
+        source.gate.release()
+        assert await source.begun.get() == 3
+        source.gate.release()
+        await turns()
+        assert source.begun.empty(), "ten hints, two passes"
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def test_a_hint_does_not_wait_for_the_end_of_a_long_pause_after_failures() -> None:
+    source = GatedSource()
+    taking, _ = intake(source)
+    taking.status.problem, taking.status.failures = "no route to host", 12
+    async with asyncio.timeout(10):
+        running = asyncio.create_task(taking.run())
+        source.gate.release()
+        await source.begun.get()
+        taking.hint()
+        assert await source.begun.get() == 2
+        running.cancel()
+        await asyncio.wait([running])

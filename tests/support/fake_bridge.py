@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from bridge.api.app import ApiWiring
 from bridge.api.auth import Token
-from bridge.api.wiring import HealthReport
+from bridge.api.wiring import HealthReport, Hook
 from bridge.domain.events import Event
 from bridge.domain.facts import Fact
 from bridge.domain.fleet import Fleet
@@ -18,7 +18,7 @@ from bridge.domain.noise import CommitCount
 from bridge.domain.policies import Policies
 from bridge.errors import Unavailable
 from bridge.formats.scopes import parse_scope
-from bridge.ports import Append, FactOutcome
+from bridge.ports import Append, FactOutcome, Hint
 from bridge.runtime.tail import Tail
 from bridge.telemetry.metrics import Metrics
 from tests.support.fake_clock import FakeClock
@@ -69,6 +69,9 @@ class FakeBridge:
     fleet: Fleet = field(default_factory=Fleet)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    hooks: dict[str, Hook] = field(default_factory=dict)
+    meant: Sequence[str] = ("infra",)  # the sources that hints by address mean
+    hints: list[Hint] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.gate.set()
@@ -85,8 +88,14 @@ class FakeBridge:
             health=lambda: self.health,
             policies=Policies,
             intents_allowed=lambda: self.intents_allowed,
+            hook=self.hooks.get,
+            wake=self._wake,
             version="0.0.test",
         )
+
+    def _wake(self, names: Sequence[str], hints: Sequence[Hint]) -> Sequence[str]:
+        self.hints += hints
+        return (names or self.meant) if hints else ()
 
     async def submit(
         self,

@@ -15,12 +15,14 @@ from pygit2.remotes import TransferProgress
 from adapters.sources.git.faults import explain, is_foreign, missing_branch
 from adapters.sources.git.local import LocalRepository
 from adapters.sources.git.objects import Objects
+from adapters.sources.git.packs import BadPack, Kind, read_pack
 from adapters.sources.git.settings import Credentials, RepositorySettings
 from bridge.errors import Stalled, Unavailable
 from bridge.redaction import RepoUrl
 
 _CONNECT_TIMEOUT = 15_000  # milliseconds; libgit2 has none of its own and would wait for ever
 _ANSWER_TIMEOUT = 60_000  # milliseconds without a byte; a large host may compute that long before it sends a pack
+_DAMAGE = (pygit2.GitError, KeyError, ValueError, OSError)
 _CACHED_COMMITS = 64 * 1024 * 1024  # bytes; about 100,000 commits
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _FETCHED = "refs/deploybridge/fetched"
@@ -80,6 +82,9 @@ class Mirror:
         self.directory = data_dir / "mirrors" / _safe_name(settings.name)
         self._repository: pygit2.Repository | None = None
         self._objects: Objects | None = None
+        self.announced: bytes | None = (
+            None  # the tip, where it was looked up just now: the next update need not ask again
+        )
         path = settings.url.local_path
         self.local = None if path is None else LocalRepository(settings.url, path.absolute(), settings.branch)
 
@@ -104,7 +109,7 @@ class Mirror:
             Stalled, Unavailable: it can't be had; the text says why.
             pygit2.GitError, KeyError: the mirror is damaged.
         """
-        tip = self._remote_tip()
+        tip, self.announced = self.announced or self._remote_tip(), None
         try:
             self.directory.parent.mkdir(parents=True, exist_ok=True)
             if self._fetched() != tip:
@@ -112,6 +117,26 @@ class Mirror:
         except OSError as error:
             raise Unavailable(f"the mirror {self.directory} can't be written: {error.strerror or error}") from error
         return self._fetched() or tip
+
+    def newest(self) -> bytes | None:
+        """The newest commit that was fetched; None: none was, or the mirror is damaged or not whole."""
+        try:
+            return None if self.repository.is_shallow else self._fetched()
+        except _DAMAGE:
+            return None
+
+    def take(self, pack: bytes, tip: bytes) -> None:
+        """Add what a server sent for ``tip``. Whatever is wrong with it: the update that follows fetches as if it had not come."""
+        try:
+            for kind, content in read_pack(pack, self._object):
+                self.repository.write(kind, content)
+            self.repository.references.create(_FETCHED, pygit2.Oid(raw=tip), force=True)
+        except (BadPack, *_DAMAGE):
+            return  # as the promise says: that fetch tells what is wrong
+
+    def _object(self, oid: bytes) -> tuple[Kind, bytes] | None:
+        found = self.repository.get(pygit2.Oid(raw=oid))
+        return None if found is None else (Kind(found.type), found.read_raw())
 
     def keep(self, tip: str) -> None:
         """Keep a commit and its history alive, even if the branch drops it."""

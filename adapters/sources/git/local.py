@@ -1,22 +1,18 @@
-"""A repository or bundle on this machine: the tip of a branch, a quick first copy of its objects, and watching it."""
+"""A repository or bundle on this machine: the tip of a branch, a quick first copy of its objects, and what to watch."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pygit2
-import watchfiles
 from pygit2.enums import RepositoryOpenFlag
 
 from adapters.sources.git.bundles import Bundle, read_bundle
 from adapters.sources.git.faults import missing_branch
 from bridge.errors import Stalled
 from bridge.redaction import RepoUrl
-
-# Also how long a watch may miss a change that the file system doesn't tell (NFS, some overlays): a landing is read within a second.
-_LOOK_EVERY = 400  # milliseconds
 
 
 class LocalRepository:
@@ -59,6 +55,17 @@ class LocalRepository:
             raise Stalled(f"branch {self._branch!r} of {self._url} names no commit ({error}): repair it") from None
         finally:
             repository.free()
+
+    def mark(self) -> object:
+        """What tells, without opening the repository, that the branch may have moved: the times of the files that hold it."""
+        if self.path.is_file():
+            return _stamp(self.path)
+        try:
+            common = self._common_directory()
+        except OSError:
+            return None
+        files = (common / "refs" / "heads" / self._branch, common / "packed-refs", common / "reftable" / "tables.list")
+        return tuple(_stamp(file) for file in files)
 
     def copy_objects(self, target: Path) -> bool:
         """Copy the whole object store into a fresh mirror, as ``git clone`` does locally; libgit2's own way is 5 times as slow.
@@ -107,18 +114,13 @@ class LocalRepository:
         return [directory for directory in dict.fromkeys(wanted) if directory.is_dir()]
 
 
-async def watch(directories: Sequence[Path]) -> AsyncGenerator[None]:
-    """Yield whenever something changes in the directories, and at least every 0.4 s."""
-    async for _ in watchfiles.awatch(
-        *directories,
-        watch_filter=None,
-        recursive=False,
-        debounce=100,
-        step=20,
-        rust_timeout=_LOOK_EVERY,
-        yield_on_timeout=True,
-    ):
-        yield
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    """Changes whenever Git replaces the file; None: it is not there."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino, found.st_size
 
 
 def _object_files(source: Path) -> Iterator[Path]:

@@ -1,48 +1,49 @@
-"""The Git source as the moving room sees it: passes on a thread of its own, and waiting for a landing."""
+"""The Git source as the moving room sees it: a cheap look, a pass where something changed, and waiting for a landing."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
 
+from adapters.sources.git.asking import Question
 from adapters.sources.git.client import Mirror, set_up_libgit2
-from adapters.sources.git.local import watch
+from adapters.sources.git.hinted import follows, host_of, is_same_repository
 from adapters.sources.git.passes import Reader
 from adapters.sources.git.settings import GitSourceSettings
+from adapters.sources.git.shared import Shared, open_shared
 from bridge.clock import Clock
 from bridge.domain.names import Model
 from bridge.errors import DeploybridgeError
-from bridge.ports import IntentSource, SourceBatch, Standing
+from bridge.ports import Hint, IntentSource, SourceBatch, Standing
 
-_CLOSING = 5.0  # seconds that an end waits for the thread; a fetch notices within a moment unless the server is silent
-
-Result = TypeVar("Result")
+_CLOSING = 5.0  # seconds that an end waits for a step; a fetch notices within a moment unless the server is silent
 
 
 @asynccontextmanager
-async def open_source(settings: GitSourceSettings, *, data_dir: Path, clock: Clock) -> AsyncIterator[IntentSource]:
-    """Open the source. Nothing is fetched before the first pass.
+async def open_source(
+    settings: GitSourceSettings, *, data_dir: Path, clock: Clock, shared: Shared | None = None
+) -> AsyncIterator[IntentSource]:
+    """Open the source; one that is alone needs nothing ``shared``. Nothing is fetched before the first pass.
 
     Raises:
         Stalled: a file named under ``credentials`` can't be used.
     """
-    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"git:{settings.name}")
-    stop = threading.Event()
-    mirror = Mirror(settings, data_dir, stop)
-    try:
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(executor, set_up_libgit2, settings.credentials, data_dir / "mirrors" / ".home")
-        yield GitSource(settings, mirror, executor, clock)
-    finally:
-        stop.set()
-        closed = executor.submit(mirror.close)
-        executor.shutdown(wait=False)
-        await asyncio.wait([asyncio.wrap_future(closed)], timeout=_CLOSING)
+    async with AsyncExitStack() as stack:
+        if shared is None:
+            shared = await stack.enter_async_context(open_shared())
+        stop = threading.Event()
+        mirror = Mirror(settings, data_dir, stop)
+        source = GitSource(settings, mirror, shared, clock)
+        try:
+            await source.lane.call(lambda: set_up_libgit2(settings.credentials, data_dir / "mirrors" / ".home"))
+            yield source
+        finally:
+            stop.set()
+            closed = source.lane.finish(mirror.close)
+            await asyncio.wait([asyncio.wrap_future(closed)], timeout=_CLOSING)
 
 
 class GitSource:
@@ -50,49 +51,77 @@ class GitSource:
 
     model = Model.GITOPS
 
-    def __init__(self, settings: GitSourceSettings, mirror: Mirror, executor: ThreadPoolExecutor, clock: Clock) -> None:
+    def __init__(self, settings: GitSourceSettings, mirror: Mirror, shared: Shared, clock: Clock) -> None:
         self.name = settings.name
         self.poll_interval = settings.poll_interval.total_seconds()
+        self._settings = settings
         self._mirror = mirror
         self._reader = Reader(settings, mirror)
-        self._executor = executor
+        self._workers = shared.workers
+        self._watcher = shared.watcher
         self._clock = clock
-        self._looked_at: bytes | None = (
-            None  # the local branch's tip when the last pass began; None: none could be read
-        )
+        host = host_of(settings.url)
+        self.lane = shared.workers.lane(host)
+        self._question = Question(settings, host, shared.connections)
+        self._mark: object = None  # what the files of a local branch looked like when the last pass began
+        self._read_through: tuple[str | None, bytes] | None = None  # the last pass ended well: its cursor, and the tip
 
     async def read(self, cursor: str | None, standing: Standing) -> AsyncIterator[SourceBatch]:
-        """One pass; see ``IntentSource.read``."""
-        self._looked_at = await self._call(self._local_tip)
-        batches = self._reader.batches(cursor, dict(standing))
-        try:
-            while (batch := await self._call(lambda: next(batches, None))) is not None:
-                yield batch
-        finally:
-            # Behind the step that may still run; a cancelled pass doesn't wait for it, and a closed source needs it no more.
-            with suppress(RuntimeError):
-                self._executor.submit(batches.close)
+        """One pass; see ``IntentSource.read``. Where the branch did not move since the last one, it is over at once."""
+        tip = await self._look()
+        if tip is not None and self._read_through == (cursor, tip):
+            return
+        self._read_through, reached = None, cursor
+        if tip is not None and cursor is not None:
+            await self._fetch_little(tip)
+        async with self._workers.a_pass(self.lane, first=cursor is None):
+            self._mirror.announced = tip
+            batches = self._reader.batches(cursor, dict(standing))
+            try:
+                while (batch := await self.lane.call(lambda: next(batches, None))) is not None:
+                    reached = batch.cursor
+                    yield batch
+            finally:
+                # Behind the step that may still run; a cancelled pass doesn't wait for it, and a closed source needs it no more.
+                with suppress(RuntimeError):
+                    self.lane.finish(batches.close)
+        if tip is not None:
+            self._read_through = reached, tip
 
     async def wait_for_change(self, seconds: float) -> None:
         """Return once a local branch is elsewhere than the last pass found it, or after ``seconds``."""
         deadline = self._clock.monotonic() + seconds
         local = self._mirror.local
-        directories = await self._call(local.ref_directories) if local is not None else []
-        if directories:
-            async with aclosing(watch(directories)) as changes:
-                async for _ in changes:
-                    if await self._call(self._local_tip) != self._looked_at or self._clock.monotonic() >= deadline:
-                        return
-        # A server, or a directory that is gone: nothing tells of a change.
-        await self._clock.sleep(max(0.0, deadline - self._clock.monotonic()))
+        directories = await self.lane.call(local.ref_directories) if local is not None else []
+        if local is not None and directories:
+            await self._watcher.wait(directories, local.mark, self._mark, self._clock, deadline)
+        else:  # a server, or a directory that is gone: nothing tells of a change
+            await self._clock.sleep(max(0.0, deadline - self._clock.monotonic()))
 
-    def _local_tip(self) -> bytes | None:
-        if self._mirror.local is None:
-            return None
+    def is_meant_by(self, hint: Hint, *, named: bool) -> bool:
+        """By the address, unless the hook names this source; never for another branch or a tag."""
+        if hint.ref is not None and not follows(self._settings.branch, hint.ref):
+            return False
+        return named or any(is_same_repository(self._settings.url.address, each) for each in hint.repositories)
+
+    async def _fetch_little(self, tip: bytes) -> None:
+        """Have what a landing or two brought in one request, where that is possible; else the pass fetches it."""
+        if self._mirror.local is None and (have := await self.lane.call(self._mirror.newest)) not in {None, tip}:
+            assert have is not None
+            if (pack := await self._question.pack(tip, have)) is not None:
+                await self.lane.call(lambda: self._mirror.take(pack, tip))
+
+    async def _look(self) -> bytes | None:
+        """Where the branch stands; None: only a pass can tell.
+
+        Raises:
+            Unavailable: the host does not answer.
+        """
+        local = self._mirror.local
+        if local is None:
+            return await self._question.tip()
+        self._mark = await self.lane.call(local.mark)  # before the look: what moves in between ends the next wait
         try:
-            return self._mirror.local.tip()
+            return await self.lane.call(local.tip)
         except DeploybridgeError:  # the pass that follows raises it, to be told
             return None
-
-    async def _call(self, step: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, step)

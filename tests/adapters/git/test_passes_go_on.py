@@ -36,7 +36,10 @@ async def test_an_idle_pass_is_caught_up_with_the_same_cursor(repo: GitRepo, rea
     async with log.open() as source:
         await log.catch_up(source)
         cursor = log.cursor
+        batches = len(log.batches)
         assert await log.catch_up(source) == []
+        assert len(log.batches) == batches, "nothing to record"
+    assert await log.catch_up() == []
     assert log.cursor == cursor
     assert log.batches[-1].caught_up
     assert log.batches[-1].landings == 0

@@ -1,0 +1,75 @@
+"""What the observer of a cluster's workloads is told."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from adapters.kubernetes_client import ConnectionSettings
+from bridge.formats.configuration import SettingsModel
+from bridge.formats.mapping import MappingRule
+
+
+class Kind(StrEnum):
+    """The kinds of workloads; the values are the resources in the API and in a role."""
+
+    DEPLOYMENT = "deployments"
+    STATEFUL_SET = "statefulsets"
+    DAEMON_SET = "daemonsets"
+    CRON_JOB = "cronjobs"
+    JOB = "jobs"
+
+
+class ContainerSettings(SettingsModel):
+    """Which containers of a workload count as the service."""
+
+    init: bool = Field(
+        default=False, description="also init containers, and with them sidecars that are declared as such"
+    )
+    only: tuple[str, ...] = Field(default=(), description="globs of container names: others are left out")
+    except_: tuple[str, ...] = Field(
+        default=(), alias="except", description="globs of container names that are left out, such as istio-proxy"
+    )
+    images: tuple[str, ...] = Field(
+        default=(), description="globs of image repositories (* also matches /): others are left out"
+    )
+
+
+class KubernetesObserverSettings(SettingsModel):
+    """One cluster whose workloads are watched."""
+
+    kind: Literal["kubernetes"] = Field(description="kubernetes")
+    name: str = Field(
+        min_length=1, max_length=100, description="the observer's name in the log; keep it, the cursors hang on it"
+    )
+    cluster: str | None = Field(default=None, description="the cluster's name for the mapping; default: `name`")
+    connection: ConnectionSettings = Field(
+        default=ConnectionSettings(), description="where the cluster is and how to sign in; default: in the cluster"
+    )
+    namespaces: tuple[str, ...] = Field(default=(), description="only these; default: all, which needs a ClusterRole")
+    selector: str | None = Field(default=None, description="a label selector of workloads, such as team=shop")
+    kinds: tuple[Kind, ...] = Field(
+        default=tuple(Kind), min_length=1, description="deployments, statefulsets, daemonsets, cronjobs, jobs"
+    )
+    pods: bool = Field(
+        default=True, description="read pods for the digests that really run; goes on without where it is not allowed"
+    )
+    containers: ContainerSettings = Field(default=ContainerSettings(), description="which containers count")
+    mapping: tuple[MappingRule, ...] = Field(
+        default=(), description="from workloads to services and environments; the first rule that matches counts"
+    )
+
+    @field_validator("namespaces", "kinds")
+    @classmethod
+    def _each_once(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(values)) < len(values):
+            msg = "one stands twice"
+            raise ValueError(msg)
+        return values
+
+    @property
+    def cluster_name(self) -> str:
+        """The cluster's name as the mapping sees it."""
+        return self.cluster or self.name

@@ -1,0 +1,56 @@
+"""Whether what a Git host announces is about the configured repository and branch. A wrong yes costs one idle poll."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from urllib.parse import unquote, urlsplit
+
+from bridge.redaction import RepoUrl
+
+_BRANCHES = "refs/heads/"
+_SCP = re.compile(r"(?:[^\s@/:]+@)?(?P<host>[^\s@/:]{2,}|\[[0-9a-fA-F:]+\]):(?P<path>[^\s].*)\Z", re.DOTALL)
+_HTTP_PREFIX = "scm/"  # what Bitbucket Data Center puts before the path over https, and not over ssh
+
+
+def follows(branch: str, ref: str) -> bool:
+    """Whether a source of ``branch`` reads ``ref``. A branch with ``{...}`` in it stands for several."""
+    if not ref.startswith(_BRANCHES):
+        return False
+    return "{" in branch or ref == _BRANCHES + branch
+
+
+def is_same_repository(configured: str, announced: str) -> bool:
+    """Whether two addresses name one repository: by host and path, whatever the scheme, user, port, case or ``.git``.
+
+    ``announced`` may be a bare path; then the end of the configured one decides.
+    """
+    host, path = _place(configured)
+    other_host, other_path = _place(announced)
+    if not path or not other_path or host is None:
+        return False
+    if other_host is None:
+        return path == other_path or path.endswith("/" + other_path)
+    return host == other_host and path == other_path
+
+
+def host_of(url: RepoUrl) -> str:
+    """Whose slowness or silence a source shares with others: the server's name, or the path of a local repository."""
+    return _place(url.address)[0] or url.address
+
+
+@lru_cache(maxsize=2048)
+def _place(address: str) -> tuple[str | None, str]:
+    """Host (None: it names none) and path of an address."""
+    if "://" in address:
+        try:
+            parts = urlsplit(address)
+        except ValueError:
+            return None, ""
+        host, path = parts.hostname, unquote(parts.path)
+    elif (scp := _SCP.match(address)) is not None:
+        host, path = scp["host"].strip("[]").lower(), scp["path"]
+    else:
+        host, path = None, address
+    path = path.strip("/").removesuffix(".git").strip("/").casefold()
+    return host, path.removeprefix(_HTTP_PREFIX)
