@@ -7,7 +7,7 @@ sources around it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,8 @@ from pydantic import BaseModel
 from adapters import catalog
 from bridge.clock import Clock, SystemClock
 from bridge.domain.facts import ConfigChanged
+from bridge.formats.declarations.proposals import discovery
+from bridge.formats.declarations.proposals.discovery import Discovered
 from bridge.formats.hook_settings import HookSettings
 from bridge.ports import EventReader, HookDecoder, IntentSource, Observer
 from bridge.runtime import replay
@@ -263,3 +265,16 @@ async def replay_check(settings: Settings, on_progress: Callable[[int, int | Non
     """Prove that the log's facts lead to the log's conclusions."""
     async with open_reader(settings) as reader:
         return await replay.check(reader, on_progress)
+
+
+def discover(
+    address: str, branch: str | None, credentials: Mapping[str, object], on_progress: Callable[[int, int | None], None]
+) -> Discovered:
+    """Propose rules for an infra repository, read-only. ``credentials``: the table of a Git source.
+
+    Raises:
+        Refused: the address or the branch is none.
+        Stalled, Unavailable: the repository can't be read.
+    """
+    with catalog.import_adapter("source", "git").open_sample(address, branch, credentials, on_progress) as sample:
+        return discovery.discover(sample, on_progress)

@@ -18,6 +18,7 @@ from bridge.errors import InvariantBroken, Refused, Stalled, Unavailable
 VERBS = {
     "serve": ("bridge.cli.serve", "Run the daemon."),
     "import": ("bridge.cli.import_sources", "Catch up with every source once, then exit."),
+    "discover": ("bridge.cli.discover", "Propose rules for an infra repository, ready to import."),
     "check": ("bridge.cli.check", "Validate the configuration; all errors at once, with line numbers."),
     "schema": ("bridge.cli.schema", "Print the JSON Schema of the configuration."),
     "intent": ("bridge.cli.intent", "Declare a deployment from CI, and perhaps wait for it."),

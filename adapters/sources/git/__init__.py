@@ -7,6 +7,7 @@ import importlib
 _HOMES = {
     "GitSourceSettings": ("settings", "GitSourceSettings"),
     "open_adapter": ("source", "open_source"),
+    "open_sample": ("sampling", "open_sample"),
     "open_shared": ("shared", "open_shared"),
 }
 

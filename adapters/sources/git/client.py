@@ -16,7 +16,7 @@ from adapters.sources.git.faults import explain, is_foreign, missing_branch
 from adapters.sources.git.local import LocalRepository
 from adapters.sources.git.objects import Objects
 from adapters.sources.git.packs import BadPack, Kind, read_pack
-from adapters.sources.git.settings import Credentials, GitSourceSettings
+from adapters.sources.git.settings import Credentials, RepositorySettings
 from bridge.errors import Stalled, Unavailable
 from bridge.redaction import RepoUrl
 
@@ -75,7 +75,7 @@ def _add_known_hosts(wanted: Path, home: Path) -> None:
 class Mirror:
     """One branch of one repository, kept bare under ``mirrors/``; no address and no secret is written into it."""
 
-    def __init__(self, settings: GitSourceSettings, data_dir: Path, stop: threading.Event) -> None:
+    def __init__(self, settings: RepositorySettings, data_dir: Path, stop: threading.Event) -> None:
         self._settings = settings
         self._stop = stop
         self.data_dir = data_dir
@@ -185,7 +185,7 @@ class Mirror:
             return self.local.tip()
         remote = self.repository.remotes.create_anonymous(self._settings.url.address)
         try:
-            heads = {head.name: head.oid for head in remote.list_heads(callbacks=self._callbacks())}
+            heads = {head.name: head.oid for head in remote.list_heads(callbacks=self.callbacks())}
         except (pygit2.GitError, KeyError, ValueError) as error:
             raise explain(error, self._settings.url) from error
         wanted = f"refs/heads/{self._settings.branch}"
@@ -209,13 +209,14 @@ class Mirror:
         address = str(self.local.path) if self.local else self._settings.url.address
         remote = repository.remotes.create_anonymous(address)
         try:
-            remote.fetch([f"+refs/heads/{self._settings.branch}:{_FETCHED}"], callbacks=self._callbacks())
+            remote.fetch([f"+refs/heads/{self._settings.branch}:{_FETCHED}"], callbacks=self.callbacks())
         except (pygit2.GitError, KeyError, ValueError) as error:
             if is_foreign(error):
                 raise explain(error, self._settings.url) from error
             raise  # the server answered a moment ago: the mirror is the suspect
 
-    def _callbacks(self) -> pygit2.RemoteCallbacks:
+    def callbacks(self) -> pygit2.RemoteCallbacks:
+        """Answers for one connection."""
         return _Callbacks(self._settings.url, self._settings.credentials, self._stop)
 
 

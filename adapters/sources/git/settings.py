@@ -71,10 +71,9 @@ class Credentials(SettingsModel):
         return secret.model_copy(update={"file": _directory(info) / secret.file.expanduser()})
 
 
-class GitSourceSettings(SettingsModel):
-    """One infra repository whose landings on one branch are intents."""
+class RepositorySettings(SettingsModel):
+    """Where one branch of a repository is, and how to sign in."""
 
-    kind: Literal["git"] = Field(description="git")
     name: str = Field(
         min_length=1, max_length=100, description="the source's name in the log; keep it, the cursor hangs on it"
     )
@@ -82,20 +81,6 @@ class GitSourceSettings(SettingsModel):
         description="https, ssh, user@host:path, file:// or a path relative to this file; a path may name a Git bundle"
     )
     branch: str = Field(default="main", description="the branch whose first-parent line is read")
-    poll_interval: Duration = Field(
-        default=timedelta(seconds=30),
-        description="at least 1s; Argo CD polls every 120s, so the bridge sees a landing first",
-    )
-    history: Literal["all", "tip"] | Since = Field(
-        default="all", description="on first contact: all, tip (only what stands now) or {since: DATE}"
-    )
-    rules: tuple[RuleSettings, ...] = Field(
-        min_length=1, description="which files declare what, in order of precedence"
-    )
-    machines: tuple[str, ...] = Field(
-        default=(),
-        description="globs of authors that are machines, besides names that look like one (renovate[bot], ci)",
-    )
     credentials: Credentials = Field(default=Credentials(), description="how to sign in, where the repository asks")
 
     @field_validator("url")
@@ -110,6 +95,26 @@ class GitSourceSettings(SettingsModel):
             msg = f"{branch[:80]!r} is not the name of a branch such as main or release/1.2 (without refs/heads/)"
             raise ValueError(msg)
         return branch
+
+
+class GitSourceSettings(RepositorySettings):
+    """One infra repository whose landings on one branch are intents."""
+
+    kind: Literal["git"] = Field(description="git")
+    poll_interval: Duration = Field(
+        default=timedelta(seconds=30),
+        description="at least 1s; Argo CD polls every 120s, so the bridge sees a landing first",
+    )
+    history: Literal["all", "tip"] | Since = Field(
+        default="all", description="on first contact: all, tip (only what stands now) or {since: DATE}"
+    )
+    rules: tuple[RuleSettings, ...] = Field(
+        min_length=1, description="which files declare what, in order of precedence"
+    )
+    machines: tuple[str, ...] = Field(
+        default=(),
+        description="globs of authors that are machines, besides names that look like one (renovate[bot], ci)",
+    )
 
     @field_validator("poll_interval")
     @classmethod

@@ -80,7 +80,11 @@ def _search(value: Value, place: _Place, pointer: str) -> Iterator[tuple[_Place,
     if isinstance(value, list):
         for index, item in enumerate(value):
             name = known_text(item.get("name")) if isinstance(item, dict) else None
-            yield from _search(item, (*place, name) if name else place, f"{pointer}[{index}]")
+            here, at = (*place, name) if name else place, f"{pointer}[{index}]"
+            if isinstance(item, dict) and _is_image(item) and (found := _read_mapping(item, at)):
+                yield here, found
+            else:
+                yield from _search(item, here, at)
     elif isinstance(value, dict):
         yield from _search_mapping(value, place, pointer)
 

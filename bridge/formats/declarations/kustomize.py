@@ -79,7 +79,8 @@ def is_kustomization(document: Value) -> bool:
         version = known_text(document.get("apiVersion")) or "kustomize."
         return known_text(kind) in {"Kustomization", "Component"} and version.startswith("kustomize.")
     pins = (isinstance(one, dict) and ("newTag" in one or "newName" in one) for one in items_of(document.get("images")))
-    return not _TELLING.isdisjoint(document) or any(pins)
+    # In a chart's values, `resources` are limits: a mapping.
+    return any(isinstance(document.get(key), list) for key in _TELLING) or any(pins)
 
 
 def _is_flux(document: Value) -> bool:

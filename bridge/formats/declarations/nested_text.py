@@ -19,6 +19,8 @@ class NestedText:
     def read(self, text: Value, pointer: str, *, must_hold: str = "") -> tuple[list[Value], str]:
         """The text's documents, and where their pointers begin; none for a text that is filled in elsewhere, or lacks a word.
 
+        A text that only holds variables or template actions here and there is read: the rest of it is known.
+
         Raises:
             Unreadable: it is no YAML, or all texts of the file together exceed the budget.
         """
@@ -28,10 +30,12 @@ class NestedText:
         if self._left < 0:
             msg = f"at {pointer}: more than {LARGEST_FILE} characters of text inside the file, aliases counted"
             raise Unreadable(msg)
-        if must_hold not in text or is_opaque(text):
+        if must_hold not in text:
             return [], pointer
         try:
             return parse_documents(text), f"{pointer}|"
         except Unreadable as error:
+            if is_opaque(text):
+                return [], pointer
             msg = f"at {pointer}: {error}"
             raise Unreadable(msg) from None

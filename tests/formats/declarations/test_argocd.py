@@ -108,3 +108,11 @@ def test_an_override_file_is_for_the_application_in_its_name_or_its_directory(
         (target, ":7", "helm.parameters[0].value"),
         (target, "mirror/shop:v1", "kustomize.images[0]"),
     ]
+
+
+def test_values_that_hold_a_variable_are_read_all_the_same(read: Read) -> None:
+    values = "image: {repository: acme/shop, tag: v1}\\nsecret: ${TOKEN}\\nhost: 'x.{{ .Values.domain }}'"
+    head = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: shop}\n"
+    ((target, image, _),) = read("argocd", f'{head}spec: {{source: {{helm: {{values: "{values}"}}}}}}\n')
+    assert (target, image) == ("prod/shop", "acme/shop:v1")
+    assert read("argocd", f'{head}spec: {{source: {{helm: {{values: "${{ALL}}: [a"}}}}}}\n') == []

@@ -53,3 +53,8 @@ def test_what_is_no_yaml_is_unreadable(read: Read) -> None:
 def test_a_template_is_read_without_its_actions(read: Read) -> None:
     text = "{{- if .Values.on }}\na: [\n{{- end }}\nshop: {image: {tag: v1}}\nblog: {image: {tag: {{ .tag }}}}\n"
     assert read("auto", text) == [("prod/shop", ":v1", "shop.image.tag")]
+
+
+def test_values_with_limits_are_no_kustomization(read: Read) -> None:
+    text = "shop: {image: {tag: v1}}\nresources: {limits: {cpu: 1}}\n"
+    assert read("auto", text) == [("prod/shop", ":v1", "shop.image.tag")]

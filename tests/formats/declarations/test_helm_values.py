@@ -149,3 +149,11 @@ services:
         ("prod/web", "acme/app:v1"),
         ("prod/db", "postgres:16.1"),
     ]
+
+
+def test_images_in_a_list_are_called_by_their_names_or_else_after_the_list() -> None:
+    text = "images:\n- {name: web, repository: acme/web, tag: v1}\n- {registry: r.io, repository: acme/db, tag: v2}\n"
+    assert [(str(target), str(image), pointer) for target, image, pointer in read(text)] == [
+        ("prod/web", "acme/web:v1", "images[0].tag"),
+        ("prod/images", "r.io/acme/db:v2", "images[1].tag"),
+    ]
