@@ -78,13 +78,22 @@ def _batches(pipe: IO[bytes]) -> Iterator[SourceBatch]:
         kind = _read(pipe, 1)
         content = _read(pipe, int.from_bytes(_read(pipe, 4), "big"))
         if kind == _BATCH:
-            yield decode_batch(content)
+            yield _decoded(content)
         elif kind == _END:
             return
         elif kind == _DAMAGED:
             raise ObjectMissing(content.decode())
         else:
             raise (Stalled if kind == _STALLED else Unavailable)(content.decode())
+
+
+def _decoded(content: bytes) -> SourceBatch:
+    try:
+        return decode_batch(content)
+    except ValueError as error:  # half a batch: the child was stopped or traced in the middle of it
+        raise Unavailable(
+            f"what the process that reads the history sent is damaged ({error}): it is tried again"
+        ) from None
 
 
 def _read(pipe: IO[bytes], size: int) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from bridge.domain.facts import Fact, IntentDeclared, IntentWithdrawn, SourceLost, SourceReturned
@@ -14,7 +16,8 @@ _DECODERS = tuple(msgspec.msgpack.Decoder(kind) for kind in _KINDS)
 
 
 class _Frame(msgspec.Struct, array_like=True):
-    facts: list[tuple[int, msgspec.Raw]]
+    declared: list[IntentDeclared]  # all facts of nearly every batch: read in one go
+    facts: list[tuple[int, msgspec.Raw]]  # of a batch that has others
     cursor: str
     landings: int
     caught_up: bool
@@ -29,15 +32,18 @@ _decode = msgspec.msgpack.Decoder(_Frame).decode
 
 def encode_batch(batch: SourceBatch) -> bytes:
     """One batch of a first contact; ``decode_batch`` gives it back as it was."""
-    facts = [(_NUMBERS[type(fact)], fact) for fact in batch.facts]
+    declared: Sequence[Fact] = batch.facts
+    facts: Sequence[tuple[int, Fact]] = ()
+    if not all(type(fact) is IntentDeclared for fact in batch.facts):
+        declared, facts = (), [(_NUMBERS[type(fact)], fact) for fact in batch.facts]
     counted = batch.commits
     told = (batch.cursor, batch.landings, batch.caught_up, batch.revision)
-    return _encode((facts, *told, list(counted.tallies.items()), counted.afresh))
+    return _encode((declared, facts, *told, list(counted.tallies.items()), counted.afresh))
 
 
 def decode_batch(data: bytes) -> SourceBatch:
     """Read what ``encode_batch`` wrote."""
     frame = _decode(data)
-    facts: list[Fact] = [_DECODERS[number].decode(raw) for number, raw in frame.facts]
+    facts: Sequence[Fact] = frame.declared or [_DECODERS[number].decode(raw) for number, raw in frame.facts]
     commits = CommitCount(dict(frame.tallies), frame.afresh)
     return SourceBatch(facts, frame.cursor, frame.landings, frame.caught_up, frame.revision, commits)
