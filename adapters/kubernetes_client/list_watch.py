@@ -224,12 +224,22 @@ class ListWatch(Generic[Kept]):
             return
         except TimeoutError:
             if not told:
-                raise Unavailable(f"GET {self.path}: a watch was silent for {silence:.0f} s") from None
+                await self._make_sure_of_version()
             return
         if not lines.is_clean:
             raise Unavailable(f"GET {self.path}: a watch was cut off within a line")
         if not told and self.clock.monotonic() - began < _AT_ONCE:
             raise Unavailable(f"GET {self.path}: the server ended a watch at once")
+
+    async def _make_sure_of_version(self) -> None:
+        """A watch from a version that is yet to come is silent for ever: it is so after a cluster was restored from a backup."""
+        body = await self.cluster.get(self.path, {**self.selectors, "limit": "1"})
+        try:
+            present = _page.decode(body).metadata.resource_version
+        except msgspec.DecodeError as error:
+            raise Unavailable(f"GET {self.path}: the list can't be read: {error}") from error
+        if self._version is not None and _is_older(present, self._version):
+            self._forget(f"the cluster went back from version {self._version} to {present}")
 
     def _take_lines(self, lines: Sequence[bytes]) -> list[Change[Kept]]:
         changes: list[Change[Kept]] = []
@@ -239,6 +249,9 @@ class ListWatch(Generic[Kept]):
                 match line.type:
                     case "ADDED" | "MODIFIED" | "DELETED":
                         described = self.describe(line.object)
+                        known = self._known.get(described.key)
+                        if known and known.uid == described.uid and _is_older(described.version, known.version):
+                            continue  # told again after what followed it
                         changes += self._take_in(Verb(line.type), described)
                         self._version = described.version
                     case "BOOKMARK":
@@ -268,8 +281,6 @@ class ListWatch(Generic[Kept]):
                 return []  # a duplicate, or one whose successor is known already
             del self._known[described.key]
             return [Change(Verb.DELETED, described.kept, known.kept)]
-        if known is not None and known.uid == described.uid and _is_older(described.version, known.version):
-            return []  # told again after what followed it
         self._known[described.key] = _Known(described.uid, described.version, described.kept)
         if known is not None and known.uid != described.uid:
             return [Change(Verb.DELETED, known.kept, known.kept), Change(Verb.ADDED, described.kept, None)]

@@ -196,6 +196,26 @@ async def test_after_a_restart_everything_since_the_cursor_is_told(fake: FakeKub
         assert len(read.gaps) == 1
 
 
+async def test_a_cluster_restored_from_a_backup_is_a_gap_at_a_restart_and_while_it_is_watched(
+    fake: FakeKubernetes, tmp_path: Path
+) -> None:
+    cluster = Workloads(fake.store)
+    cluster.create("a", IMAGE)
+    async with reading(fake, tmp_path, stall_after=timedelta(seconds=1)) as read:
+        await read.more("999999")
+        assert (read.told, len(read.gaps)) == (["ADDED a"], 1)
+        await read.more()
+        cluster.edit("a", replicas=5)
+        await read.until("MODIFIED a")
+        fake.store.go_back(10)
+        cluster.create("b", IMAGE)
+        fake.cut()
+        with pytest.raises(Unavailable):
+            await read.more()
+        await read.until("ADDED b")
+        assert "went back from version" in read.gaps[1]
+
+
 async def test_selectors_are_the_servers_work(fake: FakeKubernetes, tmp_path: Path) -> None:
     cluster = Workloads(fake.store)
     cluster.create("a", IMAGE, labels={"team": "red"})
