@@ -166,9 +166,11 @@ class ListWatch(Generic[Kept]):
         seen: set[tuple[str, str]] = set()
         limit = min(self.cluster.settings.page_size, 100)
         params = {**self.selectors, **exact, "limit": str(limit)}
+        differs = not self._synced
         while True:
             body = await self.cluster.get(self.path, params)
             page, changes = self._take_page(body, seen)
+            differs = differs or bool(changes)
             if not page.metadata.continue_:
                 break
             yield Batch(changes)
@@ -178,7 +180,10 @@ class ListWatch(Generic[Kept]):
         for key in self._known.keys() - seen:
             gone = self._known.pop(key).kept
             changes.append(Change(Verb.DELETED, gone, gone))
-        self._version, gap, self._gap = page.metadata.resource_version, self._gap, None
+        # Whatever happens to an object gives it another version: where none has, nothing that was known was missed. So it is
+        # after an API server was restarted, which forgets what happened in the quiet before.
+        gap = self._gap if differs or changes else None
+        self._version, self._gap = page.metadata.resource_version, None
         self._synced = True
         yield Batch(changes, self._version, synced=True, gap=gap)
 

@@ -156,6 +156,25 @@ async def test_a_forgotten_version_is_a_gap_and_the_difference_is_told(
         assert "too old resource version" in read.gaps[0]
 
 
+async def test_a_forgotten_version_is_no_gap_where_nothing_changed(fake: FakeKubernetes, tmp_path: Path) -> None:
+    """An API server that was restarted knows nothing from before, and mostly there was nothing."""
+    cluster = Workloads(fake.store)
+    cluster.create("a", IMAGE)
+    async with reading(fake, tmp_path) as read:
+        await read.until("ADDED a")
+        await read.more()
+        fake.store.compact()
+        fake.end()
+        with pytest.raises(Unavailable, match="ended a watch at once"):
+            await read.more()
+        while read.version != str(fake.store.revision):
+            await read.more()
+        await read.more()
+        cluster.create("b", IMAGE)
+        await read.until("ADDED b")
+        assert (read.told, read.gaps) == (["ADDED a", "ADDED b"], [])
+
+
 async def test_an_ended_watch_goes_on_by_itself_and_a_silent_one_is_made_anew(
     fake: FakeKubernetes, tmp_path: Path
 ) -> None:
