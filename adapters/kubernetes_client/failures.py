@@ -9,11 +9,14 @@ import msgspec
 
 from bridge.errors import Stalled, Unavailable
 
+_FUTURE = (
+    "Too large resource version"  # the version asked for is yet to come: the cluster was restored, or is another one
+)
 _LONGEST_SHOWN = 300  # characters of the server's own words
 
 
 class Gone(Unavailable):
-    """The asked-for resourceVersion or continue token is no longer known (410): list again."""
+    """The asked-for resourceVersion or continue token is no longer known (410), or not yet: list again."""
 
 
 class Rejected(Stalled):
@@ -49,6 +52,8 @@ def failure(status: int, body: bytes, headers: Mapping[str, str], what: str) -> 
     words = f"{what}: {status} {said.reason}".rstrip() + (f": {said.message[:_LONGEST_SHOWN]}" if said.message else "")
     match status:
         case 410:
+            return Gone(words)
+        case 504 if _FUTURE in said.message:
             return Gone(words)
         case 401:
             return Rejected(f"{words}: the credentials are not accepted; check the token or certificate", status)

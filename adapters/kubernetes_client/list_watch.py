@@ -166,9 +166,11 @@ class ListWatch(Generic[Kept]):
         seen: set[tuple[str, str]] = set()
         limit = min(self.cluster.settings.page_size, 100)
         params = {**self.selectors, **exact, "limit": str(limit)}
+        differs = not self._synced
         while True:
             body = await self.cluster.get(self.path, params)
             page, changes = self._take_page(body, seen)
+            differs = differs or bool(changes)
             if not page.metadata.continue_:
                 break
             yield Batch(changes)
@@ -178,7 +180,10 @@ class ListWatch(Generic[Kept]):
         for key in self._known.keys() - seen:
             gone = self._known.pop(key).kept
             changes.append(Change(Verb.DELETED, gone, gone))
-        self._version, gap, self._gap = page.metadata.resource_version, self._gap, None
+        # Whatever happens to an object gives it another version: where none has, nothing that was known was missed. So it is
+        # after an API server was restarted, which forgets what happened in the quiet before.
+        gap = self._gap if differs or changes else None
+        self._version, self._gap = page.metadata.resource_version, None
         self._synced = True
         yield Batch(changes, self._version, synced=True, gap=gap)
 
@@ -224,12 +229,22 @@ class ListWatch(Generic[Kept]):
             return
         except TimeoutError:
             if not told:
-                raise Unavailable(f"GET {self.path}: a watch was silent for {silence:.0f} s") from None
+                await self._make_sure_of_version()
             return
         if not lines.is_clean:
             raise Unavailable(f"GET {self.path}: a watch was cut off within a line")
         if not told and self.clock.monotonic() - began < _AT_ONCE:
             raise Unavailable(f"GET {self.path}: the server ended a watch at once")
+
+    async def _make_sure_of_version(self) -> None:
+        """A watch from a version that is yet to come is silent for ever: it is so after a cluster was restored from a backup."""
+        body = await self.cluster.get(self.path, {**self.selectors, "limit": "1"})
+        try:
+            present = _page.decode(body).metadata.resource_version
+        except msgspec.DecodeError as error:
+            raise Unavailable(f"GET {self.path}: the list can't be read: {error}") from error
+        if self._version is not None and _is_older(present, self._version):
+            self._forget(f"the cluster went back from version {self._version} to {present}")
 
     def _take_lines(self, lines: Sequence[bytes]) -> list[Change[Kept]]:
         changes: list[Change[Kept]] = []
@@ -239,6 +254,9 @@ class ListWatch(Generic[Kept]):
                 match line.type:
                     case "ADDED" | "MODIFIED" | "DELETED":
                         described = self.describe(line.object)
+                        known = self._known.get(described.key)
+                        if known and known.uid == described.uid and _is_older(described.version, known.version):
+                            continue  # told again after what followed it
                         changes += self._take_in(Verb(line.type), described)
                         self._version = described.version
                     case "BOOKMARK":
@@ -268,8 +286,6 @@ class ListWatch(Generic[Kept]):
                 return []  # a duplicate, or one whose successor is known already
             del self._known[described.key]
             return [Change(Verb.DELETED, described.kept, known.kept)]
-        if known is not None and known.uid == described.uid and _is_older(described.version, known.version):
-            return []  # told again after what followed it
         self._known[described.key] = _Known(described.uid, described.version, described.kept)
         if known is not None and known.uid != described.uid:
             return [Change(Verb.DELETED, known.kept, known.kept), Change(Verb.ADDED, described.kept, None)]

@@ -144,6 +144,8 @@ async def _load(folder: Path, url: str, seconds: int) -> None:
     print(f"{_RATE} changes a second for {seconds} s, each of them an observation in the log")
     print(f"  recorded {len(delays)} in {took:.1f} s; {cpu / took:.0%} of one core, log and API included")
     print(f"  from watch line to durable: median {_of(delays, 0.5):.1f} ms, p99 {_of(delays, 0.99):.1f} ms")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"  memory: {peak:.0f} MB at most: the whole bridge with {_COUNT} Deployments, and this bench")
     print(
         f"  event loop held for at most {max(lags) * 1000:.1f} ms, p99 {_of([1000 * lag for lag in lags], 0.99):.1f} ms"
     )

@@ -178,6 +178,14 @@ async def test_a_version_that_is_no_longer_known_is_a_gap(hand: ClusterAtHand) -
         assert len(told.gaps) == 1
 
 
+async def test_a_version_that_is_yet_to_come_is_a_gap(hand: ClusterAtHand) -> None:
+    await hand.create("shop", V1)
+    async with Told(hand, "999999999999") as told:
+        await told.state()
+        assert told.words == ["ADDED shop v1"]
+        assert len(told.gaps) == 1
+
+
 async def test_a_label_selector_lets_objects_come_and_go(hand: ClusterAtHand) -> None:
     await hand.create("shop", V1, team="red")
     await hand.create("cart", V1, team="blue")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -289,3 +290,29 @@ async def test_the_daemon_ends_at_once_although_watches_are_open(
         await fake.watched("", count=6)
         began = asyncio.get_running_loop().time()
     assert asyncio.get_running_loop().time() - began < 5
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+async def test_what_kubectl_does_is_in_the_log_under_its_name(
+    fake: FakeKubernetes, cluster: Workloads, tmp_path: Path
+) -> None:
+    cluster.create("shop", V1)
+    cluster.complete("shop")
+    async with running(write_config(tmp_path, fake)) as (_, log):
+        await seen(log, "shop v1 live")
+        await kubectl(tmp_path, "set", "image", "deployments/shop", f"shop={V2}")
+        assert (await seen(log, "shop v2 started"))["actor"] == "kubectl-set"
+        patch = '[{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "' + V3 + '"}]'
+        await kubectl(tmp_path, "patch", "deployments", "shop", "--type=json", "-p", patch)
+        assert (await seen(log, "shop v3 started"))["actor"] == "kubectl-patch"
+        await kubectl(tmp_path, "delete", "deployments", "shop", "--wait=false")
+        await seen(log, "shop gone")
+
+
+async def kubectl(tmp_path: Path, *arguments: str) -> None:
+    options = ["--kubeconfig", str(tmp_path / "kubeconfig"), "--cache-dir", str(tmp_path / "cache"), "-n", "production"]
+    process = await asyncio.create_subprocess_exec(
+        "kubectl", *options, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()

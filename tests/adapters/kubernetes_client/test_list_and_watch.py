@@ -156,6 +156,25 @@ async def test_a_forgotten_version_is_a_gap_and_the_difference_is_told(
         assert "too old resource version" in read.gaps[0]
 
 
+async def test_a_forgotten_version_is_no_gap_where_nothing_changed(fake: FakeKubernetes, tmp_path: Path) -> None:
+    """An API server that was restarted knows nothing from before, and mostly there was nothing."""
+    cluster = Workloads(fake.store)
+    cluster.create("a", IMAGE)
+    async with reading(fake, tmp_path) as read:
+        await read.until("ADDED a")
+        await read.more()
+        fake.store.compact()
+        fake.end()
+        with pytest.raises(Unavailable, match="ended a watch at once"):
+            await read.more()
+        while read.version != str(fake.store.revision):
+            await read.more()
+        await read.more()
+        cluster.create("b", IMAGE)
+        await read.until("ADDED b")
+        assert (read.told, read.gaps) == (["ADDED a", "ADDED b"], [])
+
+
 async def test_an_ended_watch_goes_on_by_itself_and_a_silent_one_is_made_anew(
     fake: FakeKubernetes, tmp_path: Path
 ) -> None:
@@ -194,6 +213,26 @@ async def test_after_a_restart_everything_since_the_cursor_is_told(fake: FakeKub
         await read.more(cursor)
         assert read.told == ["ADDED a"]
         assert len(read.gaps) == 1
+
+
+async def test_a_cluster_restored_from_a_backup_is_a_gap_at_a_restart_and_while_it_is_watched(
+    fake: FakeKubernetes, tmp_path: Path
+) -> None:
+    cluster = Workloads(fake.store)
+    cluster.create("a", IMAGE)
+    async with reading(fake, tmp_path, stall_after=timedelta(seconds=1)) as read:
+        await read.more("999999")
+        assert (read.told, len(read.gaps)) == (["ADDED a"], 1)
+        await read.more()
+        cluster.edit("a", replicas=5)
+        await read.until("MODIFIED a")
+        fake.store.go_back(10)
+        cluster.create("b", IMAGE)
+        fake.cut()
+        with pytest.raises(Unavailable):
+            await read.more()
+        await read.until("ADDED b")
+        assert "went back from version" in read.gaps[1]
 
 
 async def test_selectors_are_the_servers_work(fake: FakeKubernetes, tmp_path: Path) -> None:

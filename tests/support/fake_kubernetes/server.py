@@ -45,7 +45,7 @@ _PATH = re.compile(
 )
 _REASONS = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 409: "Conflict", 410: "Expired",
             415: "UnsupportedMediaType", 422: "Invalid", 429: "TooManyRequests", 500: "InternalError",
-            503: "ServiceUnavailable"}  # fmt: skip
+            503: "ServiceUnavailable", 504: "Timeout"}  # fmt: skip
 
 
 class ApiError(Exception):
@@ -240,7 +240,7 @@ class FakeKubernetes:
         elif query.get("resourceVersionMatch") == "Exact":
             revision = int(query["resourceVersion"])
             if revision > self.store.revision:
-                raise ApiError(504, "Too large resource version")
+                raise ApiError(504, f"Timeout: Too large resource version: {revision}, current: {self.store.revision}")
         if revision < self.store.compacted:
             raise ApiError(410, "The provided continue parameter is too old to display a consistent list result.")
         state = self.store.at(resource, revision)

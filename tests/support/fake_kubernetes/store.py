@@ -84,6 +84,15 @@ class Store:
         self.revision += 1
         self.history.clear()
 
+    def go_back(self, revision: int) -> None:
+        """Be as restored from a backup: the same objects, an older revision, and no past."""
+        self.revision = revision
+        self.compacted = 0
+        self.history.clear()
+        for objects in self.objects.values():
+            for obj in objects.values():
+                obj["metadata"]["resourceVersion"] = str(revision)
+
     def get(self, resource: str, key: Key) -> Object:
         found = self.objects.get(resource, {}).get(key)
         if found is None:
