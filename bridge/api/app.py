@@ -6,7 +6,7 @@ The server that runs it decides where it listens; it needs no access log, for re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 
 import msgspec
@@ -36,16 +36,16 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 log = structlog.get_logger()
 
 
-def build_app(wiring: ApiWiring) -> web.Application:
-    """The application. When it shuts down (or ``app[STOPPING]`` is set earlier) streams and long polls come to their end."""
+def build_app(wiring: ApiWiring, calls: Sequence[Endpoint] = CALLS) -> web.Application:
+    """The application, with the whole table of calls or another. When it shuts down (or ``app[STOPPING]`` is set earlier) streams and long polls come to their end."""
     app = web.Application(middlewares=[_answering(wiring)], client_max_size=LARGEST_BODY)
     app[STOPPING] = asyncio.Event()
     app[KEYS_IN_FLIGHT] = set()
-    app[DESCRIPTION] = msgspec.json.encode(describe(CALLS, wiring.version))
+    app[DESCRIPTION] = msgspec.json.encode(describe(calls, wiring.version))
     app[REFUSED] = set()
     app[LARGE_BODIES] = asyncio.Semaphore(1)
     app[GATEKEEPER] = gatekeeper = Gatekeeper(wiring.tokens)
-    for endpoint in CALLS:
+    for endpoint in calls:
         served = _guarded(endpoint, gatekeeper, wiring)
         if endpoint.method == "GET":
             app.router.add_get(endpoint.path, served)  # and HEAD

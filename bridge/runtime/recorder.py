@@ -107,7 +107,7 @@ class Recorder:
 
     async def run(self) -> None:
         """Record until the inbox is closed and empty, then leave a snapshot."""
-        while (submissions := await self._inbox.take(_BATCH_FACTS)) is not None:
+        while (submissions := await self._inbox.take(min(_BATCH_FACTS, max(8, (self._inbox.depth + 1) // 2)))) is not None:
             try:
                 await self._record(submissions)
             except Unavailable as error:

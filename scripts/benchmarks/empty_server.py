@@ -1,28 +1,91 @@
-"""The yardstick: the same HTTP server with a handler that reads JSON and answers JSON, and does nothing."""
+"""The yardsticks: handlers that read JSON and answer JSON, and do nothing.
+
+``bridge``: one such call on the bridge's own server, behind the checks, counters and problems that every call has.
+``bare``: the HTTP library with nothing of ours.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from datetime import datetime
+from typing import cast
 
+import msgspec
 from aiohttp import web
 
+from bridge.api.app import build_app
+from bridge.api.endpoint import Answer, Call, Endpoint, json_answer, read_json_body
+from bridge.api.server import open_listener
+from bridge.api.wiring import ApiWiring, HealthReport
+from bridge.clock import SystemClock
+from bridge.domain.policies import Policies
+from bridge.formats.scopes import ScopeVerb
+from bridge.ports import EventReader
+from bridge.runtime.inbox import Inbox
+from bridge.runtime.interpreter import collect_seldom, prefer_short_pauses
+from bridge.runtime.tail import Tail
+from bridge.telemetry.metrics import Metrics
 
-async def _answer(request: web.Request) -> web.Response:
+PATH = "/api/v1/nothing"
+
+
+async def _answer_bare(request: web.Request) -> web.Response:
     await request.json()
     return web.json_response({}, status=201)
 
 
-async def _serve() -> None:
+async def _answer(call: Call) -> web.StreamResponse:
+    msgspec.json.decode(await read_json_body(call.request))
+    return json_answer(b"{}", status=201)
+
+
+_NOTHING = Endpoint(
+    method="POST",
+    path=PATH,
+    handler=_answer,
+    name="doNothing",
+    summary="Read a body and answer.",
+    verb=ScopeVerb.INTENTS_WRITE,
+    answers={201: Answer("Nothing.")},
+)
+
+
+def _bare_app() -> web.Application:
     app = web.Application()
-    app.router.add_post("/", _answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    print(f"http://127.0.0.1:{runner.addresses[0][1]}", file=sys.stderr, flush=True)
+    app.router.add_post(PATH, _answer_bare)
+    return app
+
+
+def _bridge_app() -> web.Application:
+    wiring = ApiWiring(
+        inbox=Inbox(),
+        tail=Tail(),
+        reader=cast("EventReader", None),  # nothing is read
+        clock=SystemClock(),
+        metrics=Metrics(),
+        tokens=tuple,
+        health=lambda: HealthReport(ready=True, details={"at": datetime.min.isoformat()}),
+        policies=Policies,
+        intents_allowed=lambda: True,
+        version="0",
+    )
+    return build_app(wiring, [_NOTHING])
+
+
+async def _serve(which: str) -> None:
+    collect_seldom()
+    prefer_short_pauses()
+    if which == "bare":
+        runner = web.AppRunner(_bare_app(), access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    else:
+        url = (await open_listener(_bridge_app(), "127.0.0.1", 0, drain_seconds=1)).url
+    print(url, file=sys.stderr, flush=True)
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve())
+    asyncio.run(_serve(sys.argv[1]))

@@ -12,7 +12,7 @@ from adapters.eventlogs.sqlite import statements
 from adapters.eventlogs.sqlite.connections import open_for_writing
 from adapters.eventlogs.sqlite.failures import failures_named
 from adapters.eventlogs.sqlite.indexes import drop_indexes, make_indexes
-from adapters.eventlogs.sqlite.rows import StoredId, Tail, chain_events, to_datetime, to_stored_id
+from adapters.eventlogs.sqlite.rows import EventRow, StoredId, Tail, chain_events, to_datetime, to_stored_id
 from bridge.domain.events import Event
 from bridge.domain.names import Target
 from bridge.domain.noise import CommitCount
@@ -27,6 +27,8 @@ _IDS_A_QUERY = 500  # below every build's limit of parameters
 _NEARLY_EMPTY = 64  # events; the configuration's, and whatever else came before the first import
 _IMPORT_BATCH = 512  # events that only a source at its first contact brings at once
 _LONGEST_IMPORT = 300_000  # events; whoever declares meanwhile by API waits for the indexes, a second at most
+
+TargetRow = tuple[int, str, str]
 
 
 class Writer:
@@ -79,20 +81,34 @@ class Writer:
         """Store the batch in one transaction; whatever fails, the file and this object are as they were before."""
         target_ids, added = self._number_targets(batch.events)
         rows, tail = chain_events(batch.events, batch.recorded_at, self._tail, target_ids)
-        with failures_named("append to the event log", self.path), self._transaction():
-            self._expect_own_tail()
-            self._suit_indexes(len(rows))
-            self._connection.executemany(statements.INSERT_TARGET, added)
-            for start in range(0, len(rows), _ROWS_A_STATEMENT):
-                several = rows[start : start + _ROWS_A_STATEMENT]
-                self._connection.execute(statements.insert_events(len(several)), list(chain.from_iterable(several)))
-            self._connection.executemany(statements.UPSERT_CURSOR, batch.cursors.items())
-            for source, counted in batch.commits.items():
-                self._count(source, counted)
-            if batch.snapshot is not None:
-                self._store_snapshot(batch.snapshot, tail.position)
+        alone = not (added or batch.cursors or batch.commits or batch.snapshot or self._imports)
+        with failures_named("append to the event log", self.path):
+            try:
+                if alone and 0 < len(rows) <= _ROWS_A_STATEMENT:
+                    self._insert(rows)  # a statement outside of a transaction is one
+                else:
+                    with self._transaction():
+                        self._store(batch, rows, added, tail.position)
+            except sqlite3.IntegrityError:
+                self._expect_own_tail()
+                raise
         self._tail, self._target_ids = tail, target_ids
         return tail.position
+
+    def _store(self, batch: Append, rows: Sequence[EventRow], added: Sequence[TargetRow], position: int) -> None:
+        self._expect_own_tail()
+        self._suit_indexes(len(rows))
+        self._connection.executemany(statements.INSERT_TARGET, added)
+        for start in range(0, len(rows), _ROWS_A_STATEMENT):
+            self._insert(rows[start : start + _ROWS_A_STATEMENT])
+        self._connection.executemany(statements.UPSERT_CURSOR, batch.cursors.items())
+        for source, counted in batch.commits.items():
+            self._count(source, counted)
+        if batch.snapshot is not None:
+            self._store_snapshot(batch.snapshot, position)
+
+    def _insert(self, rows: Sequence[EventRow]) -> None:
+        self._connection.execute(statements.insert_events(len(rows)), list(chain.from_iterable(rows)))
 
     def _suit_indexes(self, coming: int) -> None:
         """Go without indexes while a first import fills an empty log, batch by batch; else have them."""
@@ -117,7 +133,7 @@ class Writer:
             ((source, *key, tally.commits, tally.landings, tally.lines) for key, tally in tallies),
         )
 
-    def _number_targets(self, events: Sequence[Event]) -> tuple[dict[Target, int], list[tuple[int, str, str]]]:
+    def _number_targets(self, events: Sequence[Event]) -> tuple[dict[Target, int], list[TargetRow]]:
         fresh = dict.fromkeys(
             event.target for event in events if event.target is not None and event.target not in self._target_ids
         )
