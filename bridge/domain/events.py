@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
 from bridge.domain.facts import Details
 from bridge.domain.names import ImageRef, Model, SourceRef, Target
+from bridge.domain.values import value
 
 
 class EventKind(StrEnum):
@@ -62,7 +63,7 @@ class Track(StrEnum):
     DRIFT = "drift"  # an episode opened or closed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Event:
     """One row of the log before the log gives it its position, ``recorded_at`` and hashes.
 
@@ -90,7 +91,7 @@ class Event:
     effective_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class RecordedEvent:
     """An event with what the log gave it. ``hash`` covers the canonical record and ``previous_hash`` (see formats/event_v1)."""
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TypeAlias
 
 from bridge.domain.names import ImageRef, Model, Phase, SourceRef, Target
 from bridge.domain.policies import Policies
+from bridge.domain.values import value
 
 Details: TypeAlias = Mapping[str, object]  # JSON-ready: str, int, float, bool, None, lists and string-keyed dicts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class IntentDeclared:
     """A declared wish that ``target`` run ``artifacts`` (sorted by ``names.bundle``).
 
@@ -34,7 +35,7 @@ class IntentDeclared:
     details: Details = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class IntentWithdrawn:
     """The declaration of ``target`` disappeared from its source; ``previous_artifacts`` is what it declared."""
 
@@ -49,7 +50,7 @@ class IntentWithdrawn:
     details: Details = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ObservationReported:
     """An observer's report of what ``target`` runs.
 
@@ -67,7 +68,7 @@ class ObservationReported:
     details: Details = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class SourceLost:
     """A source of intents (``model`` set) or an observer (``model`` None) can't be read any more.
 
@@ -81,7 +82,7 @@ class SourceLost:
     details: Details = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class SourceReturned:
     """The source, or the file of it, can be read again."""
 
@@ -91,7 +92,7 @@ class SourceReturned:
     details: Details = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class SourceRewritten:
     """The history of a source was replaced: ``details`` holds old_tip, new_tip and merge_base (None: nothing in common)."""
 
@@ -101,7 +102,7 @@ class SourceRewritten:
     details: Details = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ConfigChanged:
     """The rules under which everything later is judged. ``digest`` names the whole configuration, secrets left out."""
 

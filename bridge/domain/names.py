@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+
+from bridge.domain.values import value
 
 _NAME = re.compile(r"[^\s/\x00-\x1f\x7f](?:[^\s\x00-\x1f\x7f]{0,251}[^\s/\x00-\x1f\x7f])?\Z")
 # The grammar of distribution/reference: a host, path components, a tag, a digest.
@@ -54,7 +55,7 @@ def parse_name(text: str, what: str) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@value(order=True)
 class Target:
     """One service in one environment."""
 
@@ -65,7 +66,7 @@ class Target:
         return f"{self.environment}/{self.service}"
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class ImageRef:
     """One OCI image reference as it was written; ``repository`` is None where only a tag is declared.
 
@@ -159,7 +160,7 @@ def bundle(artifacts: Iterable[ImageRef]) -> tuple[ImageRef, ...]:
     return tuple(sorted(dict.fromkeys(artifacts), key=lambda image: image.sort_key))
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class SourceRef:
     """Where a fact came from: the kind and configured name of the source, and the place in it."""
 

@@ -33,10 +33,13 @@ def find_satisfied(records: Sequence[IntentRecord], seen: Seen) -> IntentRecord 
 def open_obligation(turn: Turn, record: IntentRecord) -> None:
     """Take in a new intent of the governing model: what is older has no deadline any more."""
     state = turn.state
-    all_followed = state.observed_from is None or record.withdrawal
-    for older in state.of(record.model).open:
-        if all_followed or older.backfilled:
-            older.followed = True
+    pending = state.of(record.model).open
+    if state.observed_from is None or record.withdrawal:
+        _follow_all(pending)
+    else:
+        for older in pending:
+            if older.backfilled:
+                older.followed = True
     if not record.backfilled and not record.withdrawal:
         record.watch_from = turn.at
     _keep(turn, record)
@@ -44,11 +47,17 @@ def open_obligation(turn: Turn, record: IntentRecord) -> None:
 
 def keep_shadow(turn: Turn, record: IntentRecord) -> None:
     """Take in an intent of the model that does not govern: nothing is concluded about it but agreement."""
-    for older in turn.state.of(record.model).open:
-        older.followed = True
+    _follow_all(turn.state.of(record.model).open)
     if not record.backfilled and not record.withdrawal:
         record.watch_from = turn.at
     _keep(turn, record)
+
+
+def _follow_all(pending: Sequence[IntentRecord]) -> None:
+    for older in reversed(pending):
+        if older.followed and not older.backfilled:
+            break  # what is older than this one was followed together with it
+        older.followed = True
 
 
 def drop_up_to(records: list[IntentRecord], record: IntentRecord) -> list[IntentRecord]:

@@ -30,9 +30,10 @@ _TURN_FACTS = (
     32  # of one submission, without a pause; another thread may hold the interpreter for as long again and longer
 )
 _TICK_EVENTS = 256  # deadlines that were slept over, in one transaction
-_SNAPSHOT_EVERY = 10_000  # events; a start-up replays a tail of at most about so many, which takes it about a second
+_SNAPSHOT_EVERY = 30_000  # events; a start-up replays a tail of at most about so many, which takes it two seconds or three
 _NONE_COUNTED: Mapping[str, CommitCount] = {}
 _LONGEST_PAUSE = 30.0  # seconds between attempts to reopen a log that can't be written
+_WITHOUT_ID = (ConfigChanged, SourceLost, SourceReturned)
 
 log = structlog.get_logger()
 
@@ -107,7 +108,7 @@ class Recorder:
 
     async def run(self) -> None:
         """Record until the inbox is closed and empty, then leave a snapshot."""
-        while (submissions := await self._inbox.take(min(_BATCH_FACTS, max(8, (self._inbox.depth + 1) // 2)))) is not None:
+        while (submissions := await self._inbox.take(_BATCH_FACTS)) is not None:
             try:
                 await self._record(submissions)
             except Unavailable as error:
@@ -241,4 +242,4 @@ class Recorder:
 
 def _id_of(fact: Fact) -> str | None:
     """The id that a fact brings along; the core gives ids to the others."""
-    return None if isinstance(fact, ConfigChanged | SourceLost | SourceReturned) else fact.id
+    return None if isinstance(fact, _WITHOUT_ID) else fact.id

@@ -12,9 +12,8 @@ from bridge.errors import Stalled
 
 _APPLICATION_ID = 0x64_62_6C_67  # "dblg", in the file's header: this is an event log of ours
 _WAL_LIMIT = 128 * 1024 * 1024  # bytes that the write-ahead log keeps after a burst
-# Pages (64 MiB) after which it is copied into the file, by the append that comes next. SQLite's own 1000 are a dozen appends
-# under load: each would copy the same hot pages of the indexes again, and wait for them.
-_CHECKPOINT_AFTER = 16_384
+# Pages (512 MiB) after which an append copies it into the file by itself, should the checkpoints beside it not keep up.
+_CHECKPOINT_AFTER = 131_072
 _CACHE = -32 * 1024  # KiB of page cache for the writer; the indexes' hot pages fit
 
 
@@ -40,6 +39,18 @@ def open_for_writing(path: Path, busy_timeout: float) -> sqlite3.Connection:
         except BaseException:
             connection.close()
             raise
+        return connection
+
+
+def open_for_checkpoints(path: Path, busy_timeout: float) -> sqlite3.Connection:
+    """Open the log at ``path``, which its writer has opened, once more: to copy the write-ahead log into the file.
+
+    Raises:
+        Unavailable: it can't be opened now.
+    """
+    with failures_named("open the event log", path):
+        connection = sqlite3.connect(path, timeout=busy_timeout, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA synchronous = FULL")
         return connection
 
 

@@ -9,7 +9,8 @@ from itertools import chain
 from pathlib import Path
 
 from adapters.eventlogs.sqlite import statements
-from adapters.eventlogs.sqlite.connections import open_for_writing
+from adapters.eventlogs.sqlite.checkpoints import Checkpoints
+from adapters.eventlogs.sqlite.connections import open_for_checkpoints, open_for_writing
 from adapters.eventlogs.sqlite.failures import failures_named
 from adapters.eventlogs.sqlite.indexes import drop_indexes, make_indexes
 from adapters.eventlogs.sqlite.rows import EventRow, StoredId, Tail, chain_events, to_datetime, to_stored_id
@@ -23,6 +24,7 @@ from bridge.ports import Append, Restored, Snapshot
 # One statement for many rows: the interpreter's lock is let go once for each statement, and under load it takes up to a
 # switch interval to get it back.
 _ROWS_A_STATEMENT = 64
+_PAGE = 4096  # bytes
 _IDS_A_QUERY = 500  # below every build's limit of parameters
 _NEARLY_EMPTY = 64  # events; the configuration's, and whatever else came before the first import
 _IMPORT_BATCH = 512  # events that only a source at its first contact brings at once
@@ -45,6 +47,7 @@ class Writer:
                     Target(service, environment): number
                     for number, service, environment in self._connection.execute(statements.TARGETS)
                 }
+            self._checkpoints = Checkpoints(open_for_checkpoints(path, busy_timeout))
         except BaseException:
             self._connection.close()
             raise
@@ -55,6 +58,7 @@ class Writer:
             try:
                 self._end_import()
             finally:
+                self._checkpoints.close()
                 self._connection.close()
 
     def restore(self) -> Restored:
@@ -93,7 +97,14 @@ class Writer:
                 self._expect_own_tail()
                 raise
         self._tail, self._target_ids = tail, target_ids
+        self._checkpoints.after_append(self._connection, self._pages_of(batch))
         return tail.position
+
+    def _pages_of(self, batch: Append) -> int:
+        """About how many an append writes: for each row its own and its id's, for each target some of indexes."""
+        rows, targets = len(batch.events), min(len(batch.events), len(self._target_ids))
+        parts = 0 if batch.snapshot is None else sum(map(len, batch.snapshot.parts.values())) // _PAGE
+        return rows + rows // 2 + 3 * targets + parts
 
     def _store(self, batch: Append, rows: Sequence[EventRow], added: Sequence[TargetRow], position: int) -> None:
         self._expect_own_tail()
