@@ -16,7 +16,16 @@ from typing import NamedTuple
 from bridge.domain import reconciler
 from bridge.domain.drift import concerns_governing
 from bridge.domain.events import Event, EventKind, derive_id
-from bridge.domain.facts import ConfigChanged, Fact, SourceLost, SourceReturned, SourceRewritten
+from bridge.domain.facts import (
+    ConfigChanged,
+    Fact,
+    IntentDeclared,
+    IntentWithdrawn,
+    ObservationReported,
+    SourceLost,
+    SourceReturned,
+    SourceRewritten,
+)
 from bridge.domain.names import ImageRef, Model, Phase, Target
 from bridge.domain.obligations import blind_since, end_gap
 from bridge.domain.policies import Policies
@@ -86,17 +95,17 @@ class Fleet:
         self._changed_fleet = True
         before = len(events)
         match fact:
+            case IntentDeclared() | ObservationReported() | IntentWithdrawn():
+                turn = self._turn(fact.target, at)
+                fact_id = reconciler.receive(turn, fact)
+                events += turn.events
+                self._schedule(fact.target, turn)
             case SourceLost() | SourceReturned():
                 fact_id = self._source_changed(fact, at, events)
             case SourceRewritten():
                 fact_id = self._source_rewritten(fact, at, events)
             case ConfigChanged():
                 fact_id = self._config_changed(fact, at, events)
-            case _:
-                turn = self._turn(fact.target, at)
-                fact_id = reconciler.receive(turn, fact)
-                events += turn.events
-                self._schedule(fact.target, turn)
         # The event of an accepted fact is the first of its own; a repetition adds none.
         return Reception(events, fact_id, appended=len(events) > before and events[before].id == fact_id)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from bridge.domain.events import EventKind
 from bridge.domain.matching import same_artifacts
 from bridge.domain.names import Model
-from bridge.domain.target_state import Divergence, IntentRecord
+from bridge.domain.target_state import Divergence, IntentRecord, ModelState
 from bridge.domain.times import format_time
 from bridge.domain.turn import Turn, image_details
 
@@ -18,6 +18,9 @@ def pair(turn: Turn, record: IntentRecord) -> None:
     """Pair a new intent with the other model's, conclude agreement, and keep the start of a disagreement."""
     state = turn.state
     mine, others = state.of(record.model), state.of(record.model.other)
+    if others.standing is None and not others.unpaired:  # the other model has never declared the target
+        _keep_unpaired(mine, record)
+        return
     agree = _standings_agree(turn)
     divergence = state.divergence
     was_diverged = divergence is not None and divergence.opened
@@ -29,9 +32,8 @@ def pair(turn: Turn, record: IntentRecord) -> None:
             _link(record, partner)
             _conclude_agreement(turn, record, partner, within=within)
             concluded = True
-    elif not record.withdrawal:
-        mine.unpaired.append(record)
-        del mine.unpaired[:-_UNPAIRED_KEPT]
+    else:
+        _keep_unpaired(mine, record)
     if others.standing is None:
         return
     if agree:
@@ -40,6 +42,13 @@ def pair(turn: Turn, record: IntentRecord) -> None:
         state.divergence = None
     elif divergence is None or (concluded and not was_diverged):
         state.divergence = Divergence(since=_oldest_unpaired(turn), intent_id=record.id)
+
+
+def _keep_unpaired(mine: ModelState, record: IntentRecord) -> None:
+    if not record.withdrawal:
+        mine.unpaired.append(record)
+        if len(mine.unpaired) > _UNPAIRED_KEPT:
+            del mine.unpaired[0]
 
 
 def divergence_due(turn: Turn) -> datetime | None:

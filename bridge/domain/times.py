@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
+@lru_cache(maxsize=1024)  # the events of one batch share most of their times, and an answer repeats those of its event
 def format_time(moment: datetime) -> str:
     """Write an aware time as e.g. ``2026-08-21T16:40:39.000000Z``; another offset is converted, never replaced."""
     if moment.tzinfo is not UTC:

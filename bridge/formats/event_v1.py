@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
-from functools import lru_cache
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
@@ -60,7 +59,6 @@ class _Record(_Body, frozen=True, gc=False):
     hash: _Hash
 
 
-_written = lru_cache(maxsize=256)(format_time)  # the events of one batch share most of their times
 _encode = msgspec.json.Encoder(order="sorted").encode
 _decode_body = msgspec.json.Decoder(_Body).decode
 _decode_record = msgspec.json.Decoder(_Record).decode
@@ -80,7 +78,7 @@ def encode_body(event: Event, *, position: int, recorded_at: datetime) -> bytes:
                 "artifacts": event.artifacts,
                 "backfilled": event.backfilled,
                 "causes": event.causes,
-                "declared_at": None if event.declared_at is None else _written(event.declared_at),
+                "declared_at": None if event.declared_at is None else format_time(event.declared_at),
                 "details": event.details,
                 "environment": None if target is None else target.environment,
                 "id": event.id,
@@ -89,12 +87,12 @@ def encode_body(event: Event, *, position: int, recorded_at: datetime) -> bytes:
                 "model": event.model,
                 "position": position,
                 "previous_artifacts": event.previous_artifacts,
-                "received_at": _written(event.received_at),
-                "recorded_at": _written(recorded_at),
+                "received_at": format_time(event.received_at),
+                "recorded_at": format_time(recorded_at),
                 "schema": SCHEMA,
                 "service": None if target is None else target.service,
                 "source": event.source,
-                "source_time": None if event.source_time is None else _written(event.source_time),
+                "source_time": None if event.source_time is None else format_time(event.source_time),
             }
         )
     except (TypeError, UnicodeEncodeError, RecursionError) as error:

@@ -158,7 +158,10 @@ class Recorder:
         commits: dict[str, CommitCount] = {}
         outcomes: list[list[FactOutcome]] = []
         for submission in submissions:
-            outcomes.append(await self._receive_all(submission.facts, at, known, events))
+            if len(submission.facts) <= _TURN_FACTS:
+                outcomes.append([self._receive(fact, at, known, events) for fact in submission.facts])
+            else:
+                outcomes.append(await self._receive_many(submission.facts, at, known, events))
             if submission.source is not None and submission.cursor is not None:
                 cursors[submission.source] = submission.cursor
                 if submission.commits is not None:  # a source submits one batch at a time
@@ -168,15 +171,14 @@ class Recorder:
             if not submission.receipt.done():
                 submission.receipt.set_result(outcome)
 
-    async def _receive_all(
+    async def _receive_many(
         self, facts: Sequence[Fact], at: datetime, known: set[str], events: list[Event]
     ) -> list[FactOutcome]:
         """Feed the core with a few facts at a time: while a history is imported, other tasks get their turns in between."""
         outcomes: list[FactOutcome] = []
         for start in range(0, len(facts), _TURN_FACTS):
-            if start:
-                await asyncio.sleep(0)
             outcomes += [self._receive(fact, at, known, events) for fact in facts[start : start + _TURN_FACTS]]
+            await asyncio.sleep(0)
         return outcomes
 
     def _receive(self, fact: Fact, at: datetime, known: set[str], events: list[Event]) -> FactOutcome:
@@ -193,7 +195,7 @@ class Recorder:
         position = self._position + len(events) + offset + 1
         known.add(reception.fact_id)
         events += reception.events
-        return FactOutcome(reception.fact_id, position, appended=True, received_at=reception.events[offset].received_at)
+        return FactOutcome(reception.fact_id, position, True, reception.events[offset].received_at)  # noqa: FBT003 - made often
 
     async def _append(
         self,

@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("what", nargs="*", choices=[[], *_ALL], help="default: all")
     parser.add_argument("--work", type=Path, default=Path("/tmp/deploybridge-bench"), help="where inputs are kept")  # noqa: S108
     parser.add_argument("--bumps", type=int, default=60_000, help="length of the generated history")
-    parser.add_argument("--seconds", type=int, default=10, help="length of each load")
+    parser.add_argument("--seconds", type=int, default=5, help="length of each load")
     parser.add_argument("--events", type=int, default=2_000_000, help="length of the long log")
     parser.add_argument("--pushes", type=int, default=500, help="how many landings are hinted")
     parser.add_argument("--sources", type=int, default=300, help="how many repositories one daemon polls")

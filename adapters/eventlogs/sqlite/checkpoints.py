@@ -12,14 +12,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 # Pages (128 MiB). SQLite's own 1000 are a few appends under load: each checkpoint would copy the same hot pages of the indexes
 # again, and wait for them.
 _WORTH_COPYING = 32_768
-_QUICKLY_COPIED = 4_096  # pages, many of them the same: some milliseconds
+_QUICKLY_COPIED = 1_024  # pages, many of them the same: some milliseconds
 
 
 class Checkpoints:
     """Belongs to the writer and is called on its thread; ``connection`` is one more to the same file, for a thread of its own."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, worth_copying: int = _WORTH_COPYING) -> None:
+        """Copy whenever about ``worth_copying`` pages were appended."""
         self._connection = connection
+        self._worth_copying = worth_copying
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="event-log-checkpoint")
         self._under_way: Future[None] | None = None
         self._appended = 0  # pages, since the last pass began
@@ -28,7 +30,7 @@ class Checkpoints:
         """Begin, go on or finish, as is due; ``pages`` is about how many the append wrote."""
         self._appended += pages
         if self._under_way is None:
-            if self._appended >= _WORTH_COPYING:
+            if self._appended >= self._worth_copying:
                 self._begin()
         elif self._under_way.done():
             if self._appended > _QUICKLY_COPIED:
