@@ -37,7 +37,10 @@ log = structlog.get_logger()
 
 
 def build_app(wiring: ApiWiring, calls: Sequence[Endpoint] = CALLS) -> web.Application:
-    """The application, with the whole table of calls or another. When it shuts down (or ``app[STOPPING]`` is set earlier) streams and long polls come to their end."""
+    """The application, with the whole table of calls or another.
+
+    When it shuts down (or ``app[STOPPING]`` is set earlier) streams and long polls come to their end.
+    """
     app = web.Application(middlewares=[_answering(wiring)], client_max_size=LARGEST_BODY)
     app[STOPPING] = asyncio.Event()
     app[KEYS_IN_FLIGHT] = set()

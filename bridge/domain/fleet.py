@@ -104,7 +104,7 @@ class Fleet:
                 fact_id = self._source_changed(fact, at, events)
             case SourceRewritten():
                 fact_id = self._source_rewritten(fact, at, events)
-            case ConfigChanged():
+            case _:
                 fact_id = self._config_changed(fact, at, events)
         # The event of an accepted fact is the first of its own; a repetition adds none.
         return Reception(events, fact_id, appended=len(events) > before and events[before].id == fact_id)

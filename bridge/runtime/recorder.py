@@ -30,7 +30,7 @@ _TURN_FACTS = (
     32  # of one submission, without a pause; another thread may hold the interpreter for as long again and longer
 )
 _TICK_EVENTS = 256  # deadlines that were slept over, in one transaction
-_SNAPSHOT_EVERY = 30_000  # events; a start-up replays a tail of at most about so many, which takes it two seconds or three
+_SNAPSHOT_EVERY = 30_000  # events; a start-up replays a tail of at most about so many, in two seconds or three
 _NONE_COUNTED: Mapping[str, CommitCount] = {}
 _LONGEST_PAUSE = 30.0  # seconds between attempts to reopen a log that can't be written
 _WITHOUT_ID = (ConfigChanged, SourceLost, SourceReturned)
@@ -195,7 +195,7 @@ class Recorder:
         position = self._position + len(events) + offset + 1
         known.add(reception.fact_id)
         events += reception.events
-        return FactOutcome(reception.fact_id, position, True, reception.events[offset].received_at)  # noqa: FBT003 - made often
+        return FactOutcome(reception.fact_id, position, True, reception.events[offset].received_at)
 
     async def _append(
         self,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from datetime import datetime
 from typing import cast
 
 import msgspec
@@ -65,9 +64,11 @@ def _bridge_app() -> web.Application:
         clock=SystemClock(),
         metrics=Metrics(),
         tokens=tuple,
-        health=lambda: HealthReport(ready=True, details={"at": datetime.min.isoformat()}),
+        health=lambda: HealthReport(ready=True, details={}),
         policies=Policies,
         intents_allowed=lambda: True,
+        hook=lambda _name: None,
+        wake=lambda *_: (),
         version="0",
     )
     return build_app(wiring, [_NOTHING])
