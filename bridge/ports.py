@@ -25,11 +25,13 @@ from bridge.domain.noise import CommitCount, Tally, TallyKey
 class Snapshot:
     """The state of the fleet after ``position``: one JSON text for each part that changed since the last snapshot.
 
-    ``rules`` is the version of the core that wrote it; another version ignores it and replays from the first row.
+    ``rules`` is the version of the core that wrote it; another version ignores it and replays from the first row. ``position``
+    None: that of the last event of the batch that the snapshot comes with.
     """
 
     rules: str
     parts: Mapping[str, str]
+    position: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

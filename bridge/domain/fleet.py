@@ -8,7 +8,7 @@ slept over is concluded with the moment it was due.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -81,6 +81,7 @@ class Fleet:
         self._scheduled: dict[Target, datetime] = {}
         self._changed: set[Target] = set()
         self._changed_fleet = False
+        self.before_change: Callable[[Target], None] | None = None  # told of each target before anything of it changes
         for target, each in self._targets.items():
             _relink(each)
             self._schedule(target)
@@ -168,7 +169,7 @@ class Fleet:
         return sum(any(each.opened_id and each.until is None for each in s.episodes) for s in self._targets.values())
 
     def take_changes(self) -> tuple[FleetState | None, dict[Target, TargetState]]:
-        """What changed since the last call, for a snapshot: the caller encodes it before it feeds the fleet again."""
+        """What changed since the last call, for a snapshot: the caller encodes each target before it changes again."""
         changed = {target: self._targets[target] for target in sorted(self._changed)}
         state = self._state if self._changed_fleet else None
         self._changed.clear()
@@ -185,8 +186,13 @@ class Fleet:
                 if status.lost_at is not None and status.model is not None and not status.targets:
                     state.lost_sources[key] = status.lost_at
             self._targets[target] = state
-        self._changed.add(target)
+        self._will_change(target)
         return Turn(state, self._state.policies.policy_of(target.environment), at)
+
+    def _will_change(self, target: Target) -> None:
+        if self.before_change is not None:
+            self.before_change(target)
+        self._changed.add(target)
 
     def _schedule(self, target: Target, turn: Turn | None = None) -> None:
         if turn is None:
@@ -270,7 +276,7 @@ class Fleet:
             before = _governing(old, state)
             after = _governing(fact.policies, state)
             if before is not after:
-                self._changed.add(target)
+                self._will_change(target)
                 for record in state.of(after).open:
                     if record.watch_from is not None:
                         record.watch_from = max(record.watch_from, at)

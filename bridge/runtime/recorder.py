@@ -19,9 +19,10 @@ from bridge.domain.fleet import RULES_VERSION, Fleet
 from bridge.domain.noise import CommitCount
 from bridge.errors import DeploybridgeError, InvariantBroken, Stalled, Unavailable
 from bridge.formats.event_v1_facts import to_fact
-from bridge.formats.snapshot_v1 import decode_parts, encode_parts
+from bridge.formats.snapshot_v1 import decode_parts
 from bridge.ports import Append, EventLog, EventQuery, EventReader, FactOutcome, Snapshot
 from bridge.runtime.inbox import Inbox, Submission, fail
+from bridge.runtime.snapshots import SnapshotTaking
 from bridge.runtime.supervise import race
 from bridge.runtime.tail import Tail
 
@@ -31,6 +32,7 @@ _TURN_FACTS = (
 )
 _TICK_EVENTS = 256  # deadlines that were slept over, in one transaction
 _SNAPSHOT_EVERY = 30_000  # events; a start-up replays a tail of at most about so many, in two seconds or three
+_SNAPSHOT_TARGETS = 32  # encoded with each batch while a snapshot is taken; a busy one takes 0.1 ms
 _NONE_COUNTED: Mapping[str, CommitCount] = {}
 _LONGEST_PAUSE = 30.0  # seconds between attempts to reopen a log that can't be written
 _WITHOUT_ID = (ConfigChanged, SourceLost, SourceReturned)
@@ -63,7 +65,8 @@ class Recorder:
         self._on_recorded = on_recorded
         self._fleet = Fleet()
         self._position = 0
-        self._since_snapshot = 0
+        self._snapshot_position = 0
+        self._taking: SnapshotTaking | None = None
         self._rescheduled = asyncio.Event()
         self._armed_for: datetime | None = None
         self.cursors: dict[str, str] = {}
@@ -103,7 +106,7 @@ class Recorder:
         if newest is not None:
             fleet.tick(newest)
         self._fleet, self._position, self.cursors = fleet, restored.position, dict(restored.cursors)
-        self._since_snapshot = restored.position - after
+        self._snapshot_position, self._taking = after, None
         self._tail.advance(restored.position)
 
     async def run(self) -> None:
@@ -123,7 +126,7 @@ class Recorder:
                 raise
             self._rearm()
         try:
-            await self._append([], {}, snapshot=True)
+            await self._leave_snapshot()
         except Unavailable as error:  # nothing is lost: the next start replays a longer tail
             log.warning("snapshot_not_written", reason=str(error))
 
@@ -166,7 +169,8 @@ class Recorder:
                 cursors[submission.source] = submission.cursor
                 if submission.commits is not None:  # a source submits one batch at a time
                     commits[submission.source] = submission.commits
-        await self._append(events, cursors, commits)
+        taken = None if self._taking is None else self._taking.go_on(_SNAPSHOT_TARGETS)
+        await self._append(events, cursors, commits, taken)
         for submission, outcome in zip(submissions, outcomes, strict=True):
             if not submission.receipt.done():
                 submission.receipt.set_result(outcome)
@@ -202,28 +206,33 @@ class Recorder:
         events: Sequence[Event],
         cursors: dict[str, str],
         commits: Mapping[str, CommitCount] = _NONE_COUNTED,
-        *,
-        snapshot: bool = False,
+        snapshot: Snapshot | None = None,
     ) -> None:
-        parts = None
-        if snapshot or self._since_snapshot + len(events) >= _SNAPSHOT_EVERY:
-            # On a thread: a busy fleet is megabytes of JSON. Nothing feeds the fleet meanwhile, for only this task does.
-            parts = Snapshot(RULES_VERSION, await asyncio.to_thread(encode_parts, *self._fleet.take_changes()))
-        if not (events or cursors or parts):
+        if not (events or cursors or snapshot):
             return
         expected = self._position + len(events)
         began = self._clock.monotonic()
-        self._position = await self._log.append(Append(events, self._clock.now(), cursors, parts, commits))
+        self._position = await self._log.append(Append(events, self._clock.now(), cursors, snapshot, commits))
         if self._position != expected:
             msg = f"the log gave position {self._position} where {expected} was due: it has another writer"
             raise InvariantBroken(msg)
-        self._since_snapshot = 0 if parts is not None else self._since_snapshot + len(events)
+        if snapshot is not None:
+            assert snapshot.position is not None
+            self._snapshot_position, self._taking = snapshot.position, None
         self.cursors |= cursors
         if self.failure is not None:
             log.info("log_available", position=self._position)
         self.failure = None
         self._on_recorded(events, self._position, self._clock.monotonic() - began)
         self._tail.advance(self._position)
+        if self._taking is None and self._position - self._snapshot_position >= _SNAPSHOT_EVERY:
+            self._taking = SnapshotTaking(self._fleet, self._position)
+
+    async def _leave_snapshot(self) -> None:
+        """So that the next start has nothing to replay."""
+        if self._taking is not None:
+            await self._append([], {}, snapshot=self._taking.go_on())
+        await self._append([], {}, snapshot=SnapshotTaking(self._fleet, self._position).go_on())
 
     async def _recover(self, error: DeploybridgeError) -> None:
         """Rebuild the fleet, which knows of events that were not stored; try until the log can be read again."""

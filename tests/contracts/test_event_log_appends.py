@@ -108,6 +108,15 @@ async def test_a_snapshot_keeps_the_parts_that_were_not_given_again(place: Any) 
     assert (restored.position, restored.snapshot_position) == (4, 3)
 
 
+async def test_a_snapshot_may_hold_for_an_earlier_event_than_those_it_comes_with(place: Any) -> None:
+    async with place.open() as opened:
+        await opened.log.append(batch(1, 4))
+        await opened.log.append(replace(batch(5), snapshot=Snapshot("1", {"a": "1"}, position=2)))
+    async with place.open() as opened:
+        restored = await opened.log.restore()
+    assert (restored.snapshot, restored.snapshot_position) == (Snapshot("1", {"a": "1"}), 2)
+
+
 async def test_a_snapshot_under_other_rules_replaces_every_part(opened: Any) -> None:
     await opened.log.append(replace(batch(1), snapshot=Snapshot("1", {"a": "1", "b": "2"})))
     await opened.log.append(Append([], second(2), snapshot=Snapshot("2", {"a": "4"})))

@@ -130,8 +130,8 @@ class MemoryLog:
     def _keep(self, snapshot: Snapshot) -> None:
         same_rules = self._snapshot is not None and self._snapshot.rules == snapshot.rules
         kept = dict(self._snapshot.parts) if self._snapshot is not None and same_rules else {}
-        self._snapshot = replace(snapshot, parts=kept | dict(snapshot.parts))
-        self._snapshot_position = len(self._rows)
+        self._snapshot = replace(snapshot, parts=kept | dict(snapshot.parts), position=None)
+        self._snapshot_position = len(self._rows) if snapshot.position is None else snapshot.position
 
     def _chunks(self, query: EventQuery, limit: int | None) -> list[list[tuple[RecordedEvent, bytes]]]:
         rows = [row for row in self._rows if _is_asked_for(query, row[0].position, row[0].event)][:limit]

@@ -158,7 +158,8 @@ class Writer:
         stored = self._connection.execute(statements.SNAPSHOT).fetchone()
         if stored and stored[0] != snapshot.rules:
             self._connection.execute(statements.DROP_PARTS)  # other rules can't read them; the first snapshot has all
-        self._connection.execute(statements.UPSERT_SNAPSHOT, (snapshot.rules, position))
+        holds_for = position if snapshot.position is None else snapshot.position
+        self._connection.execute(statements.UPSERT_SNAPSHOT, (snapshot.rules, holds_for))
         self._connection.executemany(statements.UPSERT_PART, snapshot.parts.items())
 
     @contextmanager
