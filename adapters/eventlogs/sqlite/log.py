@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -12,7 +12,7 @@ from typing import ParamSpec, TypeVar
 from adapters.eventlogs.sqlite.writer import Writer
 from bridge.ports import Append, Restored
 
-_FEW = 64  # ids
+_FEW = 64  # ids, or events
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -27,6 +27,7 @@ class SqliteLog:
     def __init__(self, writer: Writer, thread: ThreadPoolExecutor) -> None:
         self._writer = writer
         self._thread = thread
+        self._appending: Future[int] | None = None  # the last append; its caller may be gone before it ends
 
     async def restore(self) -> Restored:
         """See the port."""
@@ -43,8 +44,14 @@ class SqliteLog:
         return self._writer.known(ids)
 
     async def append(self, batch: Append) -> int:
-        """See the port. A snapshot under other ``rules`` than the stored one replaces all of its parts."""
-        return await _on(self._thread, self._writer.append, batch)
+        """See the port. A snapshot under other ``rules`` than the stored one replaces all of its parts.
+
+        A few events become rows on the spot, by the thread that made them; what is left for the other one lets the interpreter go.
+        """
+        is_next = self._appending is None or self._appending.done()
+        prepared = self._writer.prepare(batch) if is_next and len(batch.events) <= _FEW else None
+        self._appending = self._thread.submit(self._writer.append, batch, prepared)
+        return await asyncio.wrap_future(self._appending)
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from adapters.eventlogs.sqlite import statements
 from adapters.eventlogs.sqlite.checkpoints import Checkpoints
@@ -31,6 +32,15 @@ _IMPORT_BATCH = 512  # events that only a source at its first contact brings at 
 _LONGEST_IMPORT = 300_000  # events; whoever declares meanwhile by API waits for the indexes, a second at most
 
 TargetRow = tuple[int, str, str]
+
+
+class Prepared(NamedTuple):
+    """The rows of a batch, and what the writer knows once they are stored."""
+
+    rows: Sequence[EventRow]
+    tail: Tail
+    target_ids: dict[Target, int]
+    added: Sequence[TargetRow]
 
 
 class Writer:
@@ -81,10 +91,15 @@ class Writer:
         with failures_named("read the event log", self.path):
             return _find_known(self._connection, ids)
 
-    def append(self, batch: Append) -> int:
-        """Store the batch in one transaction; whatever fails, the file and this object are as they were before."""
+    def prepare(self, batch: Append) -> Prepared:
+        """Make the rows of a batch that is the next to be appended."""
         target_ids, added = self._number_targets(batch.events)
         rows, tail = chain_events(batch.events, batch.recorded_at, self._tail, target_ids)
+        return Prepared(rows, tail, target_ids, added)
+
+    def append(self, batch: Append, prepared: Prepared | None = None) -> int:
+        """Store the batch in one transaction; whatever fails, the file and this object are as they were before."""
+        rows, tail, target_ids, added = prepared or self.prepare(batch)
         alone = not (added or batch.cursors or batch.commits or batch.snapshot or self._imports)
         with failures_named("append to the event log", self.path):
             try:

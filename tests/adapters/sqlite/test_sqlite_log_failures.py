@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import sqlite3
 import subprocess
@@ -217,3 +218,27 @@ async def test_a_closed_reader_says_so_and_an_unfinished_read_does_not_hold_the_
     with pytest.raises(Unavailable, match="closed"):
         await anext(chunks)
     assert not path.with_name("log.db-wal").exists()
+
+
+async def test_an_append_whose_caller_went_away_is_stored_or_not_and_the_next_goes_on_from_it(tmp_path: Path) -> None:
+    async with open_adapter(tmp_path / "log.db") as opened:
+        for _ in range(20):
+            position = (await opened.log.restore()).position
+            async with asyncio.TaskGroup() as tasks:
+                left = tasks.create_task(opened.log.append(batch(position + 1, 3)))
+                await asyncio.sleep(0)  # it is on its way to the thread
+                left.cancel()
+            after = (await opened.log.restore()).position
+            assert after in {position, position + 3}
+            assert await opened.log.append(batch(after + 1, 2)) == after + 2
+        assert (await opened.reader.verify()).broken is None
+
+
+async def test_an_append_that_follows_one_still_under_way_is_stored_behind_it(tmp_path: Path) -> None:
+    async with open_adapter(tmp_path / "log.db") as opened:
+        left = asyncio.ensure_future(opened.log.append(batch(1, 3)))
+        await asyncio.sleep(0)
+        behind = asyncio.ensure_future(opened.log.append(batch(4, 2)))
+        left.cancel()
+        assert await behind in {2, 5}
+        assert (await opened.reader.verify()).broken is None
