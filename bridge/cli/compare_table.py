@@ -85,9 +85,7 @@ def _of_neither(report: Report) -> Table:
         said = f"{left['commits']:,} commits, {left['lines']:,} lines"
         table.add_row(cell("  the history without them"), cell(said))
     for source in report["write_access"]["sources"]:
-        table.add_row(
-            cell(f"declared through {source['source']} ({source['kind']})"), cell(f"by {_access(source)}")
-        )
+        table.add_row(cell(f"declared through {source['source']} ({source['kind']})"), cell(f"by {_access(source)}"))
     return table
 
 
