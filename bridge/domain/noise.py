@@ -70,10 +70,20 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class CommitCount:
-    """What one batch adds to the count of a source. ``afresh``: the source is counted from its beginning again."""
+    """What one batch adds to the count of a source. ``afresh``: the source is counted from its beginning again.
+
+    Where a history was rewritten, the commits that are gone are taken off: counts can be negative, their sums can't.
+    """
 
     tallies: Mapping[TallyKey, Tally] = field(default_factory=dict)
     afresh: bool = False
+
+    def without(self, gone: CommitCount) -> CommitCount:
+        """This count less the commits of another."""
+        left = {key: Tally(tally.commits, tally.landings, tally.lines) for key, tally in self.tallies.items()}
+        for key, tally in gone.tallies.items():
+            left.setdefault(key, Tally()).add(Tally(-tally.commits, -tally.landings, -tally.lines))
+        return CommitCount({key: tally for key, tally in left.items() if tally != Tally()}, self.afresh)
 
 
 def week_of(seconds: int) -> str:

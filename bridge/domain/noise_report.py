@@ -39,7 +39,7 @@ class NoiseReport:
     ) -> None:
         by_source: dict[str, list[tuple[TallyKey, Tally]]] = {}
         for source, key, tally in rows:
-            if _is_in_range(key.week, since, until):
+            if tally.commits and _is_in_range(key.week, since, until):  # none are left of some that were rewritten
                 by_source.setdefault(source, []).append((key, tally))
         self._overall = summarize_noise([each for tallies in by_source.values() for each in tallies])
         self._sources = {source: summarize_noise(by_source[source]) for source in sorted(by_source)}

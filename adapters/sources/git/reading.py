@@ -128,7 +128,9 @@ class FileReader:
         if declaration is None:
             return None
         self._frames[path] = blob, kept[1]
-        return FileRead(path, blob.hex(), (declaration,), framed=True)
+        return FileRead(
+            path, blob.hex(), (declaration,), framed=blob != change.before
+        )  # its mode may be all that changed
 
     def _read_whole(self, path: str, blob: bytes) -> FileRead:
         read = self.read(path, blob)

@@ -119,9 +119,11 @@ def test_what_changes_no_version_is_other(repo: GitRepo, count: Count) -> None:
     repo.commit(author="rename")
     repo.commit({"tags/staging/shop": tag("v1")}, author="new declaration")
     repo.commit({"tags/staging/shop": None}, author="removal")
+    (repo.path / CART).chmod(0o755)
+    repo.commit(author="mode")
     repo.commit(author="nothing at all")
     assert set(classes(count()).values()) == {"other"}
-    assert len(classes(count())) == 9
+    assert len(classes(count())) == 10
 
 
 def test_a_rename_with_a_new_tag_is_no_bump(repo: GitRepo, count: Count) -> None:
