@@ -39,7 +39,8 @@ def show_noise(console: Console, report: Report) -> None:
     console.print()
     console.print(_weeks(overall["weeks"]))
     console.print()
-    _show_writers(console, overall["writers"])
+    branches = "the branch" if len(report["sources"]) == 1 else "the branches"
+    _show_writers(console, overall["writers"], branches)
     show_definitions(console, report["definitions"])
 
 
@@ -101,8 +102,8 @@ def _weeks(weeks: Sequence[Report]) -> Table:
     return table
 
 
-def _show_writers(console: Console, writers: Report) -> None:
-    said = f"{writers['n']:,} could change the branch, {writers['machines']:,} of them machines"
+def _show_writers(console: Console, writers: Report, branches: str) -> None:
+    said = f"{writers['n']:,} could change {branches}, {writers['machines']:,} of them machines"
     if writers["only_bumps"]:
         said += f", {writers['only_bumps']:,} only to bump images"
     console.print(cell(f"{said}; {writers['authors']:,} wrote commits."))
