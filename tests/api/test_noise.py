@@ -15,15 +15,15 @@ from tests.support.fake_bridge import NOON, FakeBridge
 Client = TestClient[Any, Any]
 
 
-async def count(bridge: FakeBridge, source: str, week: str, kind: CommitClass, author: str, commits: int) -> None:
+async def count(bridge: FakeBridge, source: str, week: str, *, kind: CommitClass, author: str, commits: int) -> None:
     tallies = {TallyKey(week, kind, author): Tally(commits, commits, commits * 2)}
     await bridge.log.append(Append([], NOON, cursors={source: "x"}, commits={source: CommitCount(tallies)}))
 
 
 async def fill(bridge: FakeBridge) -> None:
-    await count(bridge, "infra", "2026-02-16", CommitClass.OTHER, "Ada", 1)
-    await count(bridge, "infra", "2026-02-23", CommitClass.BUMP_BY_BOT, "ci", 3)
-    await count(bridge, "web", "2026-02-23", CommitClass.BUMP_BY_HUMAN, "Bo", 4)
+    await count(bridge, "infra", "2026-02-16", kind=CommitClass.OTHER, author="Ada", commits=1)
+    await count(bridge, "infra", "2026-02-23", kind=CommitClass.BUMP_BY_BOT, author="ci", commits=3)
+    await count(bridge, "web", "2026-02-23", kind=CommitClass.BUMP_BY_HUMAN, author="Bo", commits=4)
 
 
 async def ask(client: Client, path: str) -> dict[str, Any]:

@@ -44,6 +44,8 @@ def frame_of(data: bytes, declared: Sequence[Declaration]) -> Frame | None:
     if len(declared) != 1 or declared[0].image.tag is None or declared[0].image.digest is not None:
         return None
     word = declared[0].image.tag.encode()
+    if b"\\" in data:  # an escape may be a part of the tag, and what looks like it a mere mention
+        return None
     if not _VERSION.match(word) or data.count(word) != 1:
         return None
     start, _, end = data.partition(word)
