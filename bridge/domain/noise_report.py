@@ -14,10 +14,11 @@ DEFINITIONS: Mapping[str, str] = {
     "at midnight, is in the range; the other weeks are left out whole. first_week and last_week are Mondays, of the weeks that "
     "have commits.",
     "noise/1": "Commits of the branch's whole history as far as the source reads it, merged ones included, by what they change "
-    "against their first parent; messages count for nothing. bump_by_bot and bump_by_human: versions of images at declared places "
-    "and nothing else; whether the author is a machine is told by the name. merge_of_bumps: a merge commit that brings in only "
-    "such changes. mixed: such changes and others. other: the rest. noise: the first three together. landings: those of them that "
-    "are on the first-parent line. lines: added plus removed, merge commits left out, for they show the same lines again.",
+    "against their first parent; messages count for nothing. bump_by_bot and bump_by_human: versions of images at declared places, "
+    "with their mentions in the same files, and nothing else; whether the author is a machine is told by the name. "
+    "merge_of_bumps: a merge commit that brings in only such changes. mixed: such changes and others. other: the rest. noise: the "
+    "first three together. landings: those of them that are on the first-parent line. lines: added plus removed, merge commits "
+    "left out, for they show the same lines again.",
     "noise_free/1": "The same history without its noise: what would be left if images were declared by API calls. Shares are of "
     "all commits.",
     "writers/1": "Distinct author names of the landings counted: each of them, person or machine, could change the branch, by "
@@ -50,7 +51,7 @@ class NoiseReport:
 
     def in_short(self) -> dict[str, object]:
         """JSON-ready, the sums only."""
-        return self._report(("weeks", "writers"))
+        return {"definition": "weeks/1", **self._report(("weeks", "writers"))}
 
     def writers(self) -> dict[str, object]:
         """Who could change the branch, by source, JSON-ready."""
