@@ -118,6 +118,23 @@ async def test_one_process_that_polls_counts_what_restarts_count(
     assert add_up(log.batches) == add_up(await read_at_once(reading))
 
 
+async def test_a_pass_that_broke_off_goes_on_counting_where_its_cursor_stands(
+    repo: GitRepo, reading: ReadingMaker, tmp_path: Path
+) -> None:
+    stream = "".join(
+        f"commit refs/heads/main\ncommitter Ada <a@example.org> {1_700_000_000 + number * 3600} +0000\n"
+        f"data 1\nx\nM 644 inline {'README' if number % 3 else SHOP}\ndata 10\ntag: v{number:04}\n"
+        for number in range(2600)
+    )
+    repo.git("fast-import", "--quiet", stdin=stream.encode())
+    log = reading()
+    await log.catch_up(stop_after=1)
+    assert 0 < total(add_up(log.batches)).commits < 2600
+    await log.catch_up()
+    assert add_up(log.batches) == count_by_git(repo.path, tmp_path / "b")
+    assert total(add_up(log.batches)).commits == 2600
+
+
 async def read_at_once(reading: ReadingMaker, **changes: object) -> list:  # type: ignore[type-arg]  # of batches
     log: Reading = reading(**changes)
     await log.catch_up()
