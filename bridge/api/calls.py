@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.api import compare, events, export, health, hooks, intents, observations, openapi, parameters, state
+from bridge.api import compare, events, export, health, hooks, intents, noise, observations, openapi, parameters, state
 from bridge.api import examples as shown
 from bridge.api.endpoint import Answer, Endpoint
 from bridge.api.problems import (
@@ -135,6 +135,17 @@ READS = (
         verb=ScopeVerb.READ,
         parameters=(parameters.SINCE, parameters.UNTIL, parameters.SERVICE, parameters.ENVIRONMENT),
         answers={200: Answer("The report.")},
+        problems=(UNAVAILABLE,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/v1/noise",
+        handler=noise.tell_noise,
+        name="tellNoise",
+        summary="Which share of the sources' commits says nothing but which image runs where; with who could write.",
+        verb=ScopeVerb.READ,
+        parameters=(parameters.FROM_WEEK, parameters.TO_WEEK, parameters.SOURCE),
+        answers={200: Answer("The figures of each source and over all, with their definitions.", shown.NOISE)},
         problems=(UNAVAILABLE,),
     ),
     Endpoint(

@@ -53,3 +53,49 @@ STATE: dict[str, object] = {
     "known_at": "2026-08-21T17:00:00.000000Z",
     "targets": [],
 }
+_FIGURES = {"commits": 4091, "share": 1.0, "landings": 4091, "lines": 22520}
+_BUMPS = {"commits": 2014, "share": 0.4923, "landings": 2014, "lines": 4028}
+_NONE = {"commits": 0, "share": 0.0, "landings": 0, "lines": 0}
+_REST = {"commits": 2077, "share": 0.5077, "landings": 2077, "lines": 18492}
+_NOISE: dict[str, object] = {
+    "definition": "noise/1",
+    "first_week": "2020-06-08",
+    "last_week": "2026-08-17",
+    **_FIGURES,
+    "classes": {
+        "bump_by_bot": _BUMPS,
+        "bump_by_human": _NONE,
+        "merge_of_bumps": _NONE,
+        "mixed": _NONE,
+        "other": _REST,
+    },
+    "noise": _BUMPS,
+    "without_noise": {"definition": "noise_free/1", **_REST},
+    "writers": {
+        "definition": "writers/1",
+        "n": 1,
+        "machines": 1,
+        "only_bumps": 0,
+        "unnamed": 0,
+        "authors": 1,
+        "names": [{"author": "image-bot", "machine": True, "landings": 4091, "commits": 4091, "noise": 2014}],
+        "not_listed": 0,
+    },
+    "weeks": [
+        {
+            "week": "2020-06-08",
+            "bump_by_bot": 3,
+            "bump_by_human": 0,
+            "merge_of_bumps": 0,
+            "mixed": 0,
+            "other": 5,
+        }
+    ],
+}
+NOISE: dict[str, object] = {
+    "range": {"definition": "weeks/1", "from": None, "to": None, "reported_at": "2026-08-21T17:00:00.000000Z"},
+    "filters": {"source": None},
+    "overall": _NOISE,
+    "sources": [{"source": "infra", **_NOISE}],
+    "definitions": {"noise/1": "..."},
+}

@@ -43,6 +43,7 @@ _INDEX = """<!doctype html>
 <li><a href="/api/v1/state">What runs, and what was meant to run</a></li>
 <li><a href="/api/v1/events">The log</a></li>
 <li><a href="/api/v1/compare">The two models compared</a></li>
+<li><a href="/api/v1/noise">How much of the infra history is image bumps</a></li>
 <li><a href="/api/v1/export?format=csv">The whole log as CSV</a></li>
 <li><a href="/openapi.json">Every call, described (OpenAPI 3.1)</a></li>
 <li><a href="/readyz">Is the bridge ready?</a></li>

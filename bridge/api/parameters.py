@@ -19,6 +19,7 @@ from bridge.ports import EventQuery
 
 PAGE = 100  # events on a page unless said otherwise
 LARGEST_PAGE = 1000
+LONGEST_SOURCE_NAME = 100  # characters, as the settings of sources have it
 LONGEST_WAIT = timedelta(minutes=5)  # proxies and load balancers cut longer ones anyway
 
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}\Z")
@@ -159,6 +160,13 @@ def _parse_id(text: str) -> str:
     return text
 
 
+def _parse_source(text: str) -> str:
+    if not 1 <= len(text) <= LONGEST_SOURCE_NAME:
+        msg = f"expected the name of a source, 1 to {LONGEST_SOURCE_NAME} characters"
+        raise ValueError(msg)
+    return text
+
+
 def _parse_wait(text: str) -> timedelta:
     """A wait; a longer one than the longest is cut to it, for the caller asks again anyway."""
     return min(parse_duration(text), LONGEST_WAIT)
@@ -198,6 +206,14 @@ AT = _time("at", "The time asked about; now by default")
 KNOWN_AT = _time("known_at", "Answer from what was known at this time; now by default")
 SINCE = _time("since", "Only intents received at this time or later")
 UNTIL = _time("until", "Only intents received before this time")
+FROM_WEEK = _time("from", "Only weeks whose Monday (midnight UTC) is at this time or later")
+TO_WEEK = _time("to", "Only weeks whose Monday (midnight UTC) is before this time")
+SOURCE = Parameter(
+    "source",
+    _parse_source,
+    "Only this source, by its name in the configuration.",
+    {"type": "string", "minLength": 1, "maxLength": LONGEST_SOURCE_NAME},
+)
 SERVICE = Parameter("service", partial(parse_name, what="a service name"), "Only this service.", {"type": "string"})
 ENVIRONMENT = Parameter(
     "environment", partial(parse_name, what="an environment name"), "Only this environment.", {"type": "string"}

@@ -1,4 +1,4 @@
-"""Answers from the log: pages of events, state at a time, the story of an intent, the comparison, exports.
+"""Answers from the log: pages of events, state at a time, the story of an intent, the comparison, commit noise, exports.
 
 Every answer is a read; none of them keeps the event loop for long: rows come in chunks, and between chunks the loop runs on.
 """
@@ -14,6 +14,8 @@ from bridge.api.intent_story import tell_intent
 from bridge.domain.comparison import COMPARED_KINDS, Comparison
 from bridge.domain.events import Track
 from bridge.domain.names import Target
+from bridge.domain.noise_report import DEFINITIONS as NOISE_DEFINITIONS
+from bridge.domain.noise_report import NoiseReport
 from bridge.domain.policies import Policies
 from bridge.domain.state_view import TRACK_OF_MODEL, TrackEvent, view_target
 from bridge.domain.times import format_time
@@ -22,7 +24,15 @@ from bridge.formats import csv_v1
 from bridge.formats.state_v1 import encode_target, encode_time
 from bridge.ports import EventQuery, EventReader, TrackState
 
-__all__ = ["EXPORT_FORMATS", "answer_compare", "answer_state", "export_lines", "list_events", "tell_intent"]
+__all__ = [
+    "EXPORT_FORMATS",
+    "answer_compare",
+    "answer_noise",
+    "answer_state",
+    "export_lines",
+    "list_events",
+    "tell_intent",
+]
 
 _SLICE = 250  # rows or targets handled before the loop may run on; a few milliseconds of work
 
@@ -75,9 +85,7 @@ async def answer_compare(
     Raises:
         Refused: the range is empty.
     """
-    if since is not None and until is not None and until <= since:
-        msg = f"the range is empty: `until` {format_time(until)} is not after `since` {format_time(since)}"
-        raise Refused(msg, field="until")
+    _refuse_empty_range(since, until, names=("since", "until"))
     comparison = Comparison(policies, since=since, until=until, now=now)
     states = await reader.states(at=now, known_at=now, service=service, environment=environment)
     for target, tracks in _by_target(states).items():
@@ -90,6 +98,7 @@ async def answer_compare(
             for recorded in some:
                 comparison.add(recorded.event)
             await asyncio.sleep(0)
+    comparison.know_commits(await reader.commit_tallies())
     # The report walks every intent of the range; in a thread the interpreter shares its time with the loop.
     report = await asyncio.to_thread(comparison.report)
     return {
@@ -101,6 +110,31 @@ async def answer_compare(
         },
         "filters": {"service": service, "environment": environment},
         **report,
+    }
+
+
+async def answer_noise(
+    reader: EventReader, *, since: datetime | None, until: datetime | None, source: str | None, now: datetime
+) -> dict[str, object]:
+    """Which share of the commits is noise, for every source (or one) and over all, in the weeks from ``since`` to ``until``.
+
+    Raises:
+        Refused: the range is empty.
+    """
+    _refuse_empty_range(since, until, names=("from", "to"))
+    tallies = await reader.commit_tallies(source=source)
+    # Years of weeks times authors are many rows; in a thread the interpreter shares its time with the loop.
+    report = await asyncio.to_thread(lambda: NoiseReport(tallies, since=since, until=until).in_full())
+    return {
+        "range": {
+            "definition": "weeks/1",
+            "from": encode_time(since),
+            "to": encode_time(until),
+            "reported_at": format_time(now),
+        },
+        "filters": {"source": source},
+        **report,
+        "definitions": dict(NOISE_DEFINITIONS),
     }
 
 
@@ -137,6 +171,12 @@ async def _export(
         for some in _slices(chunk):
             yield encode([line for _, line in some])
             await asyncio.sleep(0)
+
+
+def _refuse_empty_range(since: datetime | None, until: datetime | None, *, names: tuple[str, str]) -> None:
+    if since is not None and until is not None and until <= since:
+        msg = f"the range is empty: `{names[1]}` {format_time(until)} is not after `{names[0]}` {format_time(since)}"
+        raise Refused(msg, field=names[1])
 
 
 def _by_target(states: Sequence[TrackState]) -> dict[Target, dict[Track, TrackEvent]]:

@@ -25,6 +25,7 @@ VERBS = {
     "events": ("bridge.cli.events", "Read the log, and perhaps follow it."),
     "state": ("bridge.cli.state", "Show what each target ran, and was meant to run, at a time."),
     "compare": ("bridge.cli.compare", "Show how the two models did, side by side."),
+    "noise": ("bridge.cli.noise", "Show which share of the infra history is image bumps, and who could write."),
     "export": ("bridge.cli.export", "Write the log, or a part of it, as JSON Lines or CSV."),
     "verify": ("bridge.cli.verify", "Prove that nothing in the log was changed or cut out."),
     "replay": ("bridge.cli.replay", "Prove that the log's facts give the log's conclusions."),

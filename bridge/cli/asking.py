@@ -39,6 +39,9 @@ class Asking(Protocol):
     ) -> Answer:
         """How the two models did."""
 
+    async def noise(self, *, since: datetime | None, until: datetime | None, source: str | None) -> Answer:
+        """Which share of the sources' commits is noise."""
+
     async def events(self, query: EventQuery, limit: int) -> EventsPage:
         """One page of the log."""
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-from bridge.cli.terminal import cell, make_table, short_time, span
+from bridge.cli.noise_table import describe_noise
+from bridge.cli.terminal import cell, make_table, short_time, show_definitions, span
 from bridge.domain.names import Model
 
 _QUANTILES = {"p50": "median", "p90": "90 in 100 within", "p99": "99 in 100 within", "max": "longest"}
@@ -79,12 +79,24 @@ def _of_neither(report: Report) -> Table:
     if difference["n"]:
         said = f"median {span(difference['p50'])}, from {span(difference['min'])} to {span(difference['max'])}"
         table.add_row(cell("API declared ahead of Git by"), cell(said))
+    if report["noise"]["overall"]["commits"]:
+        table.add_row(cell("commits that only bump images"), cell(describe_noise(report["noise"]["overall"])))
+        left = report["noise"]["overall"]["without_noise"]
+        said = f"{left['commits']:,} commits, {left['lines']:,} lines"
+        table.add_row(cell("  the history without them"), cell(said))
     for source in report["write_access"]["sources"]:
-        reads = "; the bridge only reads" if source["bridge"]["access"] == "read" else ""
-        table.add_row(
-            cell(f"declared through {source['source']} ({source['kind']})"), cell(f"by {source['declared_by']}{reads}")
-        )
+        table.add_row(cell(f"declared through {source['source']} ({source['kind']})"), cell(f"by {_access(source)}"))
     return table
+
+
+def _access(source: Mapping[str, Any]) -> str:
+    """How many declared, how many could have written, and that the bridge could not."""
+    said = str(source["declared_by"])
+    if (writers := source["branch_writers"]) is not None:
+        said += f"; {writers['n']:,} could change the branch ({writers['machines']:,} machines)"
+    if source["bridge"]["access"] == "read":
+        said += "; the bridge only reads"
+    return said
 
 
 def _add_times(table: Table, label: str, times: Mapping[str, Any]) -> None:
@@ -128,17 +140,13 @@ def _show_notes(console: Console, report: Report) -> None:
         }
     if not report["write_access"]["sources"]:
         unused.add(report["write_access"]["definition"])
+    if not report["noise"]["overall"]["commits"]:
+        unused |= {"weeks/1", "noise/1", "noise_free/1", "writers/1"}
     skew = report["clock_skew_bound"]
     bound = span(skew["seconds"]) if skew["seconds"] is not None else f"unknown: {skew['reason']}"
     for text in (f"Clock skew between the compared times: {bound}.", *report["caveats"]):
         console.print(cell(text))
-    console.print(Text("\nWhat the words mean", style="bold"))
-    for name, meaning in report["definitions"].items():
-        if name not in unused:
-            console.print(cell(name, "dim"))
-            for line in cell(meaning).wrap(console, console.width - 2):
-                line.rstrip()
-                console.print(Text("  ").append_text(line))
+    show_definitions(console, report["definitions"], unused=unused)
 
 
 def _when(text: object, otherwise: str) -> str:

@@ -56,6 +56,11 @@ class HttpAsking:
         times = _times(since=since, until=until)
         return await self._json("/compare", [*times, *_words(service=service, environment=environment)])
 
+    async def noise(self, *, since: datetime | None, until: datetime | None, source: str | None) -> Answer:
+        """``GET /noise``."""
+        times = _times(**{"from": since, "to": until})
+        return await self._json("/noise", [*times, *_words(source=source)])
+
     async def events(self, query: EventQuery, limit: int) -> EventsPage:
         """``GET /events``."""
         params = [*_filters(query), ("after", str(query.after)), ("limit", str(limit))]

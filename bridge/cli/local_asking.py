@@ -62,6 +62,12 @@ class LocalAsking:
             now=self._clock.now(),
         )
 
+    async def noise(self, *, since: datetime | None, until: datetime | None, source: str | None) -> Answer:
+        """Which share of the sources' commits is noise."""
+        return await questions.answer_noise(
+            self._reader, since=since, until=until, source=source, now=self._clock.now()
+        )  # fmt: skip
+
     async def events(self, query: EventQuery, limit: int) -> EventsPage:
         """One page of the log."""
         records, following = await questions.list_events(self._reader, query, limit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -46,6 +46,17 @@ def cell(value: object, style: str = "") -> Text:
     """Text from outside, made harmless: control characters, which could steer the terminal, are shown as ``?``."""
     text = "" if value is None else str(value)
     return Text("".join(char if char.isprintable() or char == "\n" else "?" for char in text), style=style)
+
+
+def show_definitions(console: Console, definitions: Mapping[str, str], *, unused: Container[str] = ()) -> None:
+    """What the words of a report mean, by their versioned names."""
+    console.print(Text("\nWhat the words mean", style="bold"))
+    for name, meaning in definitions.items():
+        if name not in unused:
+            console.print(cell(name, "dim"))
+            for line in cell(meaning).wrap(console, console.width - 2):
+                line.rstrip()
+                console.print(Text("  ").append_text(line))
 
 
 def write_json(value: object) -> None:

@@ -7,13 +7,15 @@ cases it was taken over, and what was left out with the reason; where there are 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from bridge.domain.compared_intents import ComparedIntent, IntentLedger, Pair
 from bridge.domain.drift_episodes import DriftEpisodes
 from bridge.domain.events import Event, EventKind
 from bridge.domain.names import Model, Target
+from bridge.domain.noise_report import DEFINITIONS as NOISE_DEFINITIONS
+from bridge.domain.noise_report import NoiseReport, SourceTally
 from bridge.domain.outcomes import STATE_AFTER, IntentState, governing_model
 from bridge.domain.policies import Policies
 from bridge.domain.quantiles import summarize_seconds
@@ -44,8 +46,8 @@ DEFINITIONS: Mapping[str, str] = {
     "divergences/1": "Times at which the models' newest declarations for a target differed for longer than the pairing window.",
     "removals/1": "Services that stopped running because their declaration was withdrawn.",
     "write_access/1": "For each source, how many different people and robots declared something in the range, and what the bridge "
-    "itself needs there: it reads, with read-only credentials, and never pushes. branch_writers: all who wrote to the branch, "
-    "where known.",
+    "itself needs there: it reads, with read-only credentials, and never pushes. branch_writers: all who could change the branch, "
+    "by noise over the same weeks; null where nobody counts the commits of a source.",
     "clock_skew_bound/1": "How far the clocks behind the compared times may be apart. Differences below it mean nothing.",
 }
 
@@ -105,6 +107,7 @@ class Comparison:
         self._observed: set[Target] = set()
         self._counts: Counter[str] = Counter()
         self._access = WriteAccess()
+        self._commits: Sequence[SourceTally] = ()
 
     def know_target(self, target: Target, *, declared_by: Iterable[Model], observed: bool) -> None:
         """Say what the range alone may not show: which models ever declared the target, and whether it was ever observed."""
@@ -139,8 +142,13 @@ class Comparison:
         elif in_range:
             self._count(event)
 
+    def know_commits(self, tallies: Sequence[SourceTally]) -> None:
+        """Say what the sources counted of their commits; only the weeks of the range are used."""
+        self._commits = tallies
+
     def report(self) -> dict[str, object]:
         """The figures so far, JSON-ready."""
+        noise = NoiseReport(self._commits, since=self._since, until=self._until)
         return {
             "models": {model.value: self._report_model(model) for model in Model},
             "pairs": self._report_pairs(),
@@ -149,10 +157,11 @@ class Comparison:
             "rollbacks": self._figure("rollbacks", "declared", "undeclared"),
             "divergences": self._figure("divergences"),
             "removals": self._figure("removals"),
-            "write_access": {"definition": "write_access/1", "sources": self._access.report()},
+            "write_access": {"definition": "write_access/1", "sources": self._access.report(noise.writers())},
+            "noise": noise.in_short(),
             "clock_skew_bound": {"definition": "clock_skew_bound/1", "seconds": None, "reason": "not measured"},
             "caveats": list(CAVEATS),
-            "definitions": dict(DEFINITIONS),
+            "definitions": {**DEFINITIONS, **NOISE_DEFINITIONS},
         }
 
     def _count(self, event: Event) -> None:

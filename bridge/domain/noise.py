@@ -1,39 +1,26 @@
 """Commit noise: what share of an infra repository's history says nothing but which image runs where.
 
 Each commit of a branch's whole history is of one class, by what it changed against its first parent and by nothing that it
-says about itself. Sources count commits as they read them; the figures here are sums over those counts.
+says about itself. Sources count commits as they read them; the figures over these counts are in ``noise_report``.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-DEFINITIONS: Mapping[str, str] = {
-    "noise/1": "Commits of the branch's whole history, merged ones included, by what they change against their first parent. "
-    "bump_by_bot and bump_by_human: versions of images at declared places and nothing else; whether the author is a machine is "
-    "told by the name. merge_of_bumps: a merge commit that brings in only such changes. mixed: such changes and others. other: "
-    "the rest. landings: those of them that are on the first-parent line. lines: added plus removed, merge commits left out, "
-    "for they show the same lines again. A commit belongs to the week (from Monday, UTC) of its committer's time.",
-    "noise_free/1": "The same history without bump_by_bot, bump_by_human and merge_of_bumps: what would be left if images "
-    "were declared by API calls.",
-    "writers/1": "Distinct authors of the commits counted: every one of them, person or machine, was able to have the branch "
-    "changed. only_bumps: those whose every commit is a bump or a merge of bumps.",
-}
-
 # Machine accounts as hosts and their tools name them: dependabot[bot], renovate, fluxcdbot, acme-ci, argocd-image-updater.
+# An ending in "bot" counts only for an account of one word: people are called Talbot.
 _MACHINE = re.compile(
-    r"\[bot\]|(?:^|[^a-z])(?:bot|robot|ci|cd|automation|renovate|dependabot|jenkins|actions|updater|argocd|flux|fluxcd)"
-    r"(?:$|[^a-z])|bot$",
+    r"\[bot\]|(?:^|[^a-z])(?:bot|robot|ci|cd|automation|renovate|dependabot|jenkins|actions?|updater|argocd|flux|fluxcd)"
+    r"(?:$|[^a-z])|^\S+bot$",
     re.IGNORECASE,
 )
-_AUTHORS_NAMED = 50
 _WEEK = 7  # days
 _DAY = 86_400  # seconds
 _FIRST_DAY = date(1970, 1, 1)
@@ -74,13 +61,29 @@ class Tally:
     landings: int = 0
     lines: int = 0
 
+    def add(self, other: Tally) -> None:
+        """Count these as well."""
+        self.commits += other.commits
+        self.landings += other.landings
+        self.lines += other.lines
+
 
 @dataclass(frozen=True, slots=True)
 class CommitCount:
-    """What one batch adds to the count of a source. ``afresh``: the source is counted from its beginning again."""
+    """What one batch adds to the count of a source. ``afresh``: the source is counted from its beginning again.
+
+    Where a history was rewritten, the commits that are gone are taken off: counts can be negative, their sums can't.
+    """
 
     tallies: Mapping[TallyKey, Tally] = field(default_factory=dict)
     afresh: bool = False
+
+    def without(self, gone: CommitCount) -> CommitCount:
+        """This count less the commits of another."""
+        left = {key: Tally(tally.commits, tally.landings, tally.lines) for key, tally in self.tallies.items()}
+        for key, tally in gone.tallies.items():
+            left.setdefault(key, Tally()).add(Tally(-tally.commits, -tally.landings, -tally.lines))
+        return CommitCount({key: tally for key, tally in left.items() if tally != Tally()}, self.afresh)
 
 
 def week_of(seconds: int) -> str:
@@ -97,61 +100,3 @@ def _monday_before(day: int) -> str:
 def is_machine(author: str) -> bool:
     """Whether a name looks like a machine account's."""
     return _MACHINE.search(author) is not None
-
-
-def summarize_noise(tallies: Iterable[tuple[TallyKey, Tally]]) -> dict[str, object]:
-    """The figures over these counts, JSON-ready; shares are of the commits, null where there are none."""
-    classes = {kind: Tally() for kind in CommitClass}
-    weeks: dict[str, Counter[CommitClass]] = {}
-    authors: dict[str, Counter[bool]] = {}
-    for key, tally in tallies:
-        _add(classes[key.kind], tally)
-        weeks.setdefault(key.week, Counter())[key.kind] += tally.commits
-        authors.setdefault(key.author, Counter())[key.kind.is_noise] += tally.commits
-    everything = _sum(classes.values())
-    left = _sum(tally for kind, tally in classes.items() if not kind.is_noise)
-    return {
-        "definition": "noise/1",
-        **_figures(everything, everything),
-        "classes": {kind.value: _figures(tally, everything) for kind, tally in classes.items()},
-        "without": {"definition": "noise_free/1", **_figures(left, everything)},
-        "writers": _writers(authors),
-        "weeks": [{"week": week, **{kind.value: weeks[week][kind] for kind in CommitClass}} for week in sorted(weeks)],
-    }
-
-
-def _figures(part: Tally, whole: Tally) -> dict[str, object]:
-    return {
-        "commits": part.commits,
-        "share": part.commits / whole.commits if whole.commits else None,
-        "landings": part.landings,
-        "lines": part.lines,
-    }
-
-
-def _writers(authors: Mapping[str, Counter[bool]]) -> dict[str, object]:
-    named = sorted(authors, key=lambda author: (-authors[author].total(), author))
-    return {
-        "definition": "writers/1",
-        "n": len(authors),
-        "machines": sum(is_machine(author) for author in authors),
-        "only_bumps": sum(not counts[False] for counts in authors.values()),
-        "names": [
-            {"author": author or None, "commits": authors[author].total(), "bumps": authors[author][True]}
-            for author in named[:_AUTHORS_NAMED]
-        ],
-        "unnamed": max(len(named) - _AUTHORS_NAMED, 0),
-    }
-
-
-def _sum(tallies: Iterable[Tally]) -> Tally:
-    total = Tally()
-    for tally in tallies:
-        _add(total, tally)
-    return total
-
-
-def _add(total: Tally, tally: Tally) -> None:
-    total.commits += tally.commits
-    total.landings += tally.landings
-    total.lines += tally.lines

@@ -1,11 +1,13 @@
 """Who had to be able to write, for the deployments to be declared: the price of each model in credentials.
 
-Only what the log shows is counted: the authors of the landings that declared something in Git, the requesters of intents by API.
+Only what the log shows is counted: the authors of the landings that declared something in Git, the requesters of intents by API,
+and, from the noise figures, the authors of all landings.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from bridge.domain.events import Event
 from bridge.domain.names import Model
@@ -33,8 +35,8 @@ class WriteAccess:
         key = event.model, event.source.kind, event.source.name
         self._actors.setdefault(key, Counter())[event.actor or ""] += 1
 
-    def report(self) -> list[dict[str, object]]:
-        """One row a source, JSON-ready. ``branch_writers`` null: nobody classed the commits of the whole branch."""
+    def report(self, branch_writers: Mapping[str, object]) -> list[dict[str, object]]:
+        """One row a source, JSON-ready. ``branch_writers``: who could change each source's branch, where that was counted."""
         return [
             {
                 "model": model.value,
@@ -49,7 +51,7 @@ class WriteAccess:
                     for actor, count in sorted(actors.items(), key=lambda each: (-each[1], each[0]))
                     if actor
                 ][:_SHOWN],
-                "branch_writers": None,
+                "branch_writers": branch_writers.get(name) if model is Model.GITOPS else None,
             }
             for (model, kind, name), actors in sorted(self._actors.items())
         ]

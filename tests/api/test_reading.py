@@ -183,6 +183,6 @@ async def test_a_strange_method_makes_no_new_metric(client: Client) -> None:
 async def test_the_index_links_to_what_there_is(client: Client) -> None:
     page = await (await client.get("/")).text()
     links = [part.split('"')[0] for part in page.split('href="')[1:]]
-    assert len(links) == 7
+    assert len(links) == 8
     for link in links:
         assert (await client.get(link)).status == 200

@@ -29,6 +29,7 @@ GUARDED = {
     ("GET", "/api/v1/events"): "read",
     ("GET", "/api/v1/state"): "read",
     ("GET", "/api/v1/compare"): "read",
+    ("GET", "/api/v1/noise"): "read",
     ("GET", "/api/v1/export"): "read",
     ("GET", "/metrics"): "read",
 }

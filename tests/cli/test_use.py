@@ -55,7 +55,8 @@ def test_wrong_use_ends_with_2_and_says_why_on_standard_error(
 
 
 @pytest.mark.parametrize(
-    "arguments", [("state",), ("events",), ("events", "--follow"), ("compare",), ("export", "--format", "csv")]
+    "arguments",
+    [("state",), ("events",), ("events", "--follow"), ("compare",), ("noise",), ("export", "--format", "csv")],
 )
 def test_a_bridge_that_is_not_there_ends_with_3(command_line: CommandLine, arguments: tuple[str, ...]) -> None:
     ended = command_line(*arguments, "--url", NOBODY)

@@ -7,6 +7,7 @@ from typing import Any
 
 from bridge.domain.comparison import Comparison
 from bridge.domain.names import Model
+from bridge.domain.noise import CommitClass, Tally, TallyKey
 from bridge.domain.policies import Policies
 from tests.support.events import at, intent
 
@@ -34,6 +35,26 @@ def test_everybody_who_declared_through_git_could_write_and_the_bridge_could_not
         "actors": [{"actor": "bot", "declared": 2}, {"actor": "ada", "declared": 1}],
         "branch_writers": None,
     }
+
+
+def test_who_could_change_the_branch_stands_beside_who_declared() -> None:
+    comparison = Comparison(Policies())
+    comparison.add(replace(intent("i", "v1", minute=0), actor="ada"))
+    comparison.add(replace(intent("j", "v1", minute=1, model=Model.API), actor="pipeline"))
+    key = TallyKey("2026-03-02", CommitClass.OTHER, "")
+    rows = [
+        ("infra", key._replace(author="ada"), Tally(2, 2)),
+        ("infra", key._replace(author="bo"), Tally(1, 1)),
+        ("infra", key._replace(author="merged"), Tally(1, 0)),
+        ("ci", key._replace(author="a repository that is called like the API's client"), Tally(1, 1)),
+    ]
+    comparison.know_commits(rows)
+    report: Any = comparison.report()["write_access"]
+    api, infra = report["sources"]
+    assert (infra["declared_by"], infra["branch_writers"]["n"]) == (1, 2)
+    assert [each["author"] for each in infra["branch_writers"]["names"]] == ["ada", "bo"]
+    assert infra["bridge"] == {"access": "read", "pushes": False}
+    assert (api["source"], api["branch_writers"]) == ("ci", None)
 
 
 def test_each_model_has_its_own_sources() -> None:

@@ -7,11 +7,13 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
+from adapters.sources.git.bumps import Bump
 from adapters.sources.git.objects import Changes
 from adapters.sources.git.reading import FileRead, FileReader
 from adapters.sources.git.walking import AnyCommit, Difference, Landing
 from bridge.domain.noise import CommitClass, CommitCount, Tally, TallyKey, is_machine, week_of
 
+_ONE_LINE = Bump(has_versions=True, lines=1)
 _WAITING = 512  # commits that wait for their differences to be asked for together
 
 
@@ -79,11 +81,12 @@ class CommitCounter:
         bumps, rest, lines = False, changes.others, 0
         framed = {read.path for read in reads if read.framed}
         for change in changes.tracked:
-            bumped = 1 if change.path in framed else self._reader.bumped_lines(change)
-            if bumped is None:
+            bump = _ONE_LINE if change.path in framed else self._reader.bump(change)
+            bumps |= bump.has_versions
+            if bump.lines is None:
                 rest = True
             else:
-                bumps, lines = True, lines + 2 * bumped  # one removed and one added
+                lines += 2 * bump.lines  # one removed and one added
         return Content(bumps, rest or not bumps, lines)
 
     def _tally(self, commit: AnyCommit, content: Content, lines: int, *, landed: bool) -> None:

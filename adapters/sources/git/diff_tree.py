@@ -6,7 +6,7 @@ import re
 import secrets
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -71,10 +71,13 @@ def open_diff_tree(mirror: Path) -> Iterator[DiffTree]:
     """Run the program for as long as the context lasts."""
     command = git_command(mirror, *_WORDS, "--diff-merges=first-parent")
     environment = git_environment()
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:  # noqa: S603 - fixed words
+    pipe = subprocess.PIPE  # what it says of a missing object, the caller says
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=environment) as process:  # noqa: S603 - fixed words
         assert process.stdin is not None
         assert process.stdout is not None
         try:
             yield DiffTree(process.stdin, process.stdout)
         finally:
             process.kill()
+            with suppress(BrokenPipeError):  # it had ended, and what it was asked last is still in the buffer
+                process.stdin.close()

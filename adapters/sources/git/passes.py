@@ -53,6 +53,7 @@ class Reader:
         self._long = long
         self._mirror = mirror
         self._rules = Rules(settings.rules, settings.branch)
+        self._read_by = "+".join((self._rules.set.digest, *settings.machines))
         self._write = FactWriter(settings.name)
         self._files: TrackedFiles | None = None
         self._files_are_at: str | None = None  # the cursor that the files' state belongs to
@@ -99,9 +100,9 @@ class Reader:
         self._mirror.keep(tip.hex())
 
     def _must_read_again(self, cursor: Cursor) -> bool:
-        """Other rules see other intents, and more history holds more; less history needs no reading."""
+        """Other rules see other intents, other machines count otherwise, and more history holds more; less needs no reading."""
         wanted = self._settings.history_text
-        return cursor.rules != self._rules.set.digest or wanted not in {cursor.history, "tip"}
+        return cursor.rules != self._read_by or wanted not in {cursor.history, "tip"}
 
     def _line_since(self, cursor: Cursor, tip: bytes) -> Sequence[bytes] | None:
         """The landings after the cursor, oldest first; None where the cursor is no landing of the branch any more."""
@@ -116,7 +117,7 @@ class Reader:
         cursor = Cursor(
             tip=tip.hex(),
             branch=self._settings.branch,
-            rules=self._rules.set.digest,
+            rules=self._read_by,
             history=self._settings.history_text,
             backfill_until=tip.hex(),
             unverified=unverified,
@@ -302,17 +303,27 @@ class Reader:
             backfill_until=None,
             unverified=False,
         )
-        commits = self._count_again(rewriting.files, tip, rewriting.base)
+        commits = self._count_again(rewriting, tip)
         yield self._hand_over(gathering, rewriting.files, done, commits)
 
-    def _count_again(self, files: TrackedFiles, tip: bytes, base: bytes | None) -> CommitCount:
-        """The commits of a new line since it left the old one, all of them where it did not come from there."""
-        known = frozenset() if base is None else frozenset({base})
-        line = read_line(self._mirror.repository, tip, known, tolerant=self._cloned_again)
-        before = None if line.base is None else self._mirror.objects.commit(line.base).tree
+    def _count_again(self, rewriting: Rewriting, tip: bytes) -> CommitCount:
+        """What the new line has since it left the old one, less what the old line had since; all, where that can't be told."""
+        files, old = rewriting.files, rewriting.old_line
+        if old is None or old.base is None:
+            landings, opening = self._asked_for(tip)
+            return self._count_line(files, landings, opening, afresh=True)
+        counted = self._count_line(files, rewriting.landings_after(old.base), old.base)
+        if self._settings.history != "all":  # then nobody knows which of the old commits were counted
+            return counted
+        return counted.without(self._count_line(files, old.landings, old.base))
+
+    def _count_line(
+        self, files: TrackedFiles, landings: Sequence[bytes], after: bytes | None, *, afresh: bool = False
+    ) -> CommitCount:
+        before = None if after is None else self._mirror.objects.commit(after).tree
         with self._walk(files) as walk:
-            counter = self._counter(walk, files, afresh=line.base is None)
-            for landing in self._steps(walk, line.landings, line.base, before):
+            counter = self._counter(walk, files, afresh=afresh)
+            for landing in self._steps(walk, landings, after, before):
                 counter.count(landing)
             return counter.take()
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from adapters.sources.git.bumps import Frame, Version, bumped_lines, frame_of
+from adapters.sources.git.bumps import NO_BUMP, Bump, Frame, Version, compare_versions, frame_of
 from adapters.sources.git.objects import Changes, FileChange, ObjectMissing, Objects
 from bridge.formats.declarations.declaration import Declaration, Unreadable
 from bridge.formats.declarations.rules import Inheritable, RuleSet, RuleSettings
@@ -70,16 +70,16 @@ class FileReader:
         """The tracked files that changed, in order of their paths."""
         return [self._read(change) for change in changes.tracked]
 
-    def bumped_lines(self, change: FileChange) -> int | None:
-        """How many lines of a tracked file changed, if versions of images are all that changed in them; else None."""
+    def bump(self, change: FileChange) -> Bump:
+        """Whether versions of images changed in a tracked file, and whether anything else did."""
         path = change.path
         if change.before is None or change.after is None or not change.is_regular or not self._rules.reads(path):
-            return None
+            return NO_BUMP
         try:
             before, after = _versions(*self._parse(path, change.before)), _versions(*self._parse(path, change.after))
-            return bumped_lines(self._load(change.before), self._load(change.after), before, after)
+            return compare_versions(self._load(change.before), self._load(change.after), before, after)
         except Unreadable:
-            return None
+            return NO_BUMP
 
     def read(self, path: str, blob: bytes) -> FileRead:
         """One file by its blob."""
@@ -128,7 +128,9 @@ class FileReader:
         if declaration is None:
             return None
         self._frames[path] = blob, kept[1]
-        return FileRead(path, blob.hex(), (declaration,), framed=True)
+        return FileRead(
+            path, blob.hex(), (declaration,), framed=blob != change.before
+        )  # its mode may be all that changed
 
     def _read_whole(self, path: str, blob: bytes) -> FileRead:
         read = self.read(path, blob)

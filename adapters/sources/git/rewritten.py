@@ -62,22 +62,23 @@ class Rewriting:
         self._tip = tip
         self._tolerant = tolerant
         self._authors = Authors(mirror.repository, mirror.objects)
-        self.base: bytes | None = None  # the last commit that both lines have, once it was looked for
+        self.line = Line((), None)  # from the root to the new tip, once it was read
+        self.old_line: Line | None = None  # its end, from the last landing that both lines have; None: it is gone
         self.files = TrackedFiles(FileReader(mirror.objects, rules), rules)
 
     def read(self, standing: Standing, *, whole_history: bool) -> Iterator[tuple[Sequence[Fact], int]]:
         """Facts in order, and how many landings each lot was read from."""
         old = bytes.fromhex(self._cursor.tip)
-        base = self.base = self._merge_base(old)
+        base = self._merge_base(old)
         log = _Log(dict(standing))
         if base != old:
             yield [self._write.rewritten(old.hex(), self._tip.hex(), base.hex() if base else None)], 0
-        line = read_line(self._mirror.repository, self._tip, tolerant=self._tolerant)
-        old_line = self._old_line(old, line)
+        line = self.line = read_line(self._mirror.repository, self._tip, tolerant=self._tolerant)
+        old_line = self.old_line = self._old_line(old, line)
         backfilled = base is None or self._cursor.backfill_until is not None
         if old_line is not None and (base is not None or whole_history):
             log.known = self._values(old_line)
-            yield from self._tell(log, self._after(line, old_line.base), old_line.base, backfilled=backfilled)
+            yield from self._tell(log, self.landings_after(old_line.base), old_line.base, backfilled=backfilled)
         elif whole_history:
             yield from self._tell_since_standing(log, line.landings)
         else:
@@ -98,9 +99,10 @@ class Rewriting:
         except (pygit2.GitError, KeyError, ValueError):
             return None
 
-    @staticmethod
-    def _after(line: Line, fork: bytes | None) -> Sequence[bytes]:
-        return line.landings if fork is None else line.landings[line.landings.index(fork) + 1 :]
+    def landings_after(self, fork: bytes | None) -> Sequence[bytes]:
+        """The landings of the new line that follow one of its own, or all of them."""
+        landings = self.line.landings
+        return landings if fork is None else landings[landings.index(fork) + 1 :]
 
     def _values(self, line: Line) -> dict[Target, list[Artifacts]]:
         files = self._at(line.base)
