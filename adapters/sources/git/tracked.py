@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from adapters.sources.git.cursor import Cursor
@@ -71,16 +71,7 @@ class TrackedFiles:
 
     def remembered(self, cursor: Cursor) -> Cursor:
         """The cursor with what only this state knows."""
-        return Cursor(
-            tip=cursor.tip,
-            branch=cursor.branch,
-            rules=cursor.rules,
-            history=cursor.history,
-            backfill_until=cursor.backfill_until,
-            unverified=cursor.unverified,
-            last_good=dict(self.last_good),
-            conflicts=tuple(self.state.conflicts()),
-        )
+        return replace(cursor, last_good=dict(self.last_good), conflicts=tuple(self.state.conflicts()))
 
     def targets_of(self, path: str) -> tuple[Target, ...]:
         """The targets that the file declares, or declared when it could be read."""

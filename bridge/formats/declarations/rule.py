@@ -24,9 +24,11 @@ _TEMPLATED_SUFFIXES = (".gotmpl", ".tpl")
 class Rule:
     """One rule, compiled."""
 
-    def __init__(self, settings: RuleSettings, branch: str | None) -> None:
+    def __init__(self, settings: RuleSettings, branch: str | None, words: Mapping[str, str]) -> None:
+        """``words``: what the branch's name captures; a path that captures one of them must have the same text there."""
         self._settings = settings
         self._branch = branch
+        self._words = words
         self._format = FORMATS[settings.format]
         self._patterns = tuple(PathPattern(text) for text in settings.patterns)
         self._ignored = tuple(PathPattern(text) for text in settings.ignore)
@@ -48,13 +50,21 @@ class Rule:
     def match(self, path: str) -> Mapping[str, str] | None:
         """What the first pattern that matches captures; None where none does."""
         for pattern in self._patterns:
-            if (captures := pattern.match(path)) is not None:
+            if (captures := self._with_words(pattern.match(path))) is not None:
                 return None if any(ignored.match(path) is not None for ignored in self._ignored) else captures
         return None
 
     def match_heir(self, path: str) -> Mapping[str, str] | None:
         """What the first pattern of heirs that matches captures; None where none does."""
-        return next((captures for heir in self._heirs if (captures := heir.match(path)) is not None), None)
+        found = (self._with_words(heir.match(path)) for heir in self._heirs)
+        return next((captures for captures in found if captures is not None), None)
+
+    def _with_words(self, captures: Mapping[str, str] | None) -> Mapping[str, str] | None:
+        """What path and branch capture together; None where they disagree."""
+        if captures is None or not self._words:
+            return captures
+        together = {**self._words, **captures}
+        return together if all(together[word] == text for word, text in self._words.items()) else None
 
     def may_contain(self, directory: str) -> bool:
         """Whether it looks at any file below the directory."""

@@ -48,10 +48,12 @@ class Heir:
 
 
 class RuleSet:
-    """All rules of one source, in the order of the configuration. ``branch``: for names that come from it."""
+    """All rules of one source, in the order of the configuration. ``branch`` and the ``words`` it captures: for names."""
 
-    def __init__(self, rules: Sequence[RuleSettings], branch: str | None = None) -> None:
-        self._rules = tuple(Rule(settings, branch) for settings in rules)
+    def __init__(
+        self, rules: Sequence[RuleSettings], branch: str | None = None, words: Mapping[str, str] | None = None
+    ) -> None:
+        self._rules = tuple(Rule(settings, branch, words or {}) for settings in rules)
         written = [settings.model_dump(mode="json", by_alias=True) for settings in rules]
         self.digest = hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()
         self.inherits = any(rule.is_inherited for rule in self._rules)
@@ -67,6 +69,10 @@ class RuleSet:
     def reads(self, path: str) -> bool:
         """Whether any rule reads what the file says: an heir's file may only have to exist."""
         return bool(self._matching(path)) or self.is_base(path)
+
+    def first_reader(self, path: str) -> int:
+        """The index of the first rule that reads what the file says, which is its precedence; of none: how many there are."""
+        return min((found[0] for found in (*self._matching(path), *self._bases(path))), default=len(self._rules))
 
     def may_contain(self, directory: str) -> bool:
         """Whether any file below ``directory`` ("" is the root) could match a rule."""
