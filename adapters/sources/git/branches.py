@@ -144,7 +144,9 @@ class BranchesReader:
             return None
         write = FactWriter(self._settings.name, branch)
         occasion = max(left.occasion, cursor.occasion)
-        facts: list[Fact] = [write.returned(cursor.tip, path, ()) for path in sorted(cursor.last_good)]
+        facts: list[Fact] = [
+            write.returned(cursor.tip, path, ()) for path in sorted(cursor.last_good.keys() | cursor.held.keys())
+        ]
         for target in sorted(declared.keys() & log.keys()):
             now, then = self._declared_elsewhere(target, left), log.pop(target)
             if now:

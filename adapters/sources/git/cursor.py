@@ -14,7 +14,8 @@ class Cursor:
     ``backfill_until``: landings up to this one belong to the first contact. ``unverified``: the history was read again, so
     the next pass compares the end with what the log says. ``occasion``: how often the line was replaced; what is said again
     then has an id of its own, and as a landing that comes back is known by its id, the log is compared after it. ``last_good``:
-    for each file that can't be read, the blob that could (None: none). ``conflicts``: the places that disagree, with when each
+    for each file that can't be read, the blob that could (None: none). ``held``: for each file, the pointers of the places that
+    became opaque, with the blob in which each could be read. ``conflicts``: the places that disagree, with when each
     was last changed: (path, pointer, nth, order).
     """
 
@@ -26,6 +27,7 @@ class Cursor:
     unverified: bool = False
     occasion: int = 0
     last_good: Mapping[str, str | None] = field(default_factory=dict)
+    held: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     conflicts: Sequence[tuple[str, str, int, int]] = ()
 
     def to_text(self) -> str:

@@ -230,7 +230,7 @@ class Reader:
             return taken_up[1]
         files = self._new_files()
         tree = self._mirror.objects.commit(bytes.fromhex(cursor.tip)).tree
-        files.restore(tree, last_good=cursor.last_good, conflicts=cursor.conflicts)
+        files.restore(tree, cursor)
         return files
 
     def _verify(self, files: TrackedFiles, cursor: Cursor, standing: Standing) -> list[Fact]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -90,6 +90,13 @@ class FileReader:
             return FileRead(path, blob.hex(), declarations, inheritable=inheritable)
         except Unreadable as error:
             return FileRead(path, blob.hex(), unreadable=str(error))
+
+    def opaque_places(self, path: str, blob: str, pointers: Collection[str]) -> dict[str, str]:
+        """Those of the pointers at which the file holds what is filled in or decrypted elsewhere, each with the reason."""
+        try:
+            return self._rules.opaque_places(path, self._load(bytes.fromhex(blob)), pointers)
+        except Unreadable:
+            return {}
 
     def _read(self, change: FileChange) -> FileRead:
         if change.after is None:

@@ -156,9 +156,9 @@ class Rewriting:
     def _broken_files(self) -> list[Fact]:
         """Files that the log holds for lost and that can be read, and the other way round."""
         facts: list[Fact] = []
-        broken = self.files.last_good.keys()
-        for path in sorted(broken ^ self._cursor.last_good.keys()):
-            revision, targets = self._tip.hex(), self.files.targets_of(path)
+        broken = self.files.lost_files()
+        for path in sorted(broken ^ (self._cursor.last_good.keys() | self._cursor.held.keys())):
+            revision, targets = self._tip.hex(), self.files.lost_targets(path)
             if path in broken:
                 facts.append(self._write.lost(revision, path, targets, self.files.why_unreadable(path)))
             else:
@@ -177,7 +177,7 @@ class Rewriting:
     def _at(self, fork: bytes | None) -> TrackedFiles:
         files = TrackedFiles(self.files.reader, self._rules)
         if fork is not None:
-            files.restore(self._commit(fork).tree, last_good={}, conflicts=())
+            files.restore(self._commit(fork).tree, self._cursor, elsewhere=True)
         return files
 
     def _commit(self, oid: bytes) -> Commit:

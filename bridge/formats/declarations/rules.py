@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
-from bridge.formats.declarations.declaration import Declaration
+from bridge.formats.declarations.declaration import Declaration, Unreadable
 from bridge.formats.declarations.found import Found
+from bridge.formats.declarations.opaque_places import opaque_places
 from bridge.formats.declarations.rule import Rule
 from bridge.formats.declarations.rule_settings import RuleSettings
 from bridge.formats.declarations.yaml_text import Value, read_documents, read_text
@@ -95,6 +96,17 @@ class RuleSet:
     def keeps_words(self, path: str) -> bool:
         """Whether another word in the place of a version changes nothing but the version: not so for expressions over text."""
         return not any(reads_text for _, _, (reads_text, _) in self._matching(path))
+
+    def opaque_places(self, path: str, data: bytes, pointers: Collection[str]) -> dict[str, str]:
+        """Those of the pointers at which the file holds what is filled in or decrypted elsewhere, each with the reason."""
+        found: dict[str, str] = {}
+        ways = dict.fromkeys(templated for _, _, (_, templated) in (*self._matching(path), *self._bases(path)))
+        for templated in ways:
+            try:
+                found |= opaque_places(read_documents(data, templated=templated), pointers)
+            except Unreadable:
+                continue  # it is text for its rule, which could read it
+        return found
 
     def is_base(self, path: str) -> bool:
         """Whether others inherit from the file."""
