@@ -54,10 +54,11 @@ class RuleSet:
     def __init__(
         self, rules: Sequence[RuleSettings], branch: str | None = None, words: Mapping[str, str] | None = None
     ) -> None:
-        self._rules = tuple(Rule(settings, branch, words or {}) for settings in rules)
+        inherits = any(settings.heirs for settings in rules)
+        self._rules = tuple(Rule(settings, branch, words or {}, inherits=inherits) for settings in rules)
         written = [settings.model_dump(mode="json", by_alias=True) for settings in rules]
         self.digest = hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()
-        self.inherits = any(rule.is_inherited for rule in self._rules)
+        self.inherits = inherits
         self._matching = lru_cache(maxsize=_REMEMBERED_PATHS)(self._find_matching)
         self._bases = lru_cache(maxsize=_REMEMBERED_PATHS)(self._find_bases)
         self._heirs = lru_cache(maxsize=_REMEMBERED_PATHS)(self._find_heirs)
