@@ -7,7 +7,7 @@ belongs to which branch follows from what each declares where its cursor stands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -21,7 +21,7 @@ from adapters.sources.git.settings import GitSourceSettings
 from bridge.domain.facts import Fact
 from bridge.domain.names import Target
 from bridge.errors import DeploybridgeError, Unavailable
-from bridge.ports import SourceBatch, Standing
+from bridge.ports import Dispute, SourceBatch, Standing
 
 
 class BranchesReader:
@@ -35,6 +35,7 @@ class BranchesReader:
         self._readers_mirror = 0  # which of the mirrors, one discarded after the other, they have read
         self._tips: dict[str, bytes] = {}
         self._tips_mirror = 0
+        self._disputes: dict[str, Sequence[Dispute]] = {}
         self._compared = False  # with the log, since the start
 
     def batches(self, text: str | None, standing: Standing) -> Generator[SourceBatch]:
@@ -78,12 +79,19 @@ class BranchesReader:
             begun = None if cursor is None else cursor.to_text()
             try:
                 for batch in reader.batches(begun, self._share(branch, cursors, log)):
+                    if batch.disputes is not None:
+                        self._disputes[branch] = batch.disputes
                     cursors = cursors.moved(branch, batch.cursor)
                     is_last = batch.caught_up and branch == due[-1]
                     if (
                         is_last or batch.facts or batch.landings or batch.cursor != begun
                     ):  # else it was only looked at again
-                        yield replace(batch, cursor=cursors.to_text(), caught_up=is_last and failure is None)
+                        yield replace(
+                            batch,
+                            cursor=cursors.to_text(),
+                            caught_up=is_last and failure is None,
+                            disputes=self._all_disputes(),
+                        )
             except DeploybridgeError as error:  # of this branch only: the others are read first
                 failure = failure or error
         if failure is not None:
@@ -215,7 +223,14 @@ class BranchesReader:
             if gathering.is_full:
                 yield gathering.hand_over(before.to_text(), revision=revision)
             gathering.add([fact])
-        yield gathering.hand_over(after.to_text(), revision=revision, caught_up=caught_up)
+        for branch in before.branches.keys() - after.branches.keys():
+            self._disputes.pop(branch, None)
+        yield gathering.hand_over(
+            after.to_text(), revision=revision, caught_up=caught_up, disputes=self._all_disputes()
+        )
+
+    def _all_disputes(self) -> list[Dispute]:
+        return [dispute for _, disputes in sorted(self._disputes.items()) for dispute in disputes]
 
     def _let_go(self, gone: set[str]) -> None:
         for branch in gone:

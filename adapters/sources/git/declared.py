@@ -97,6 +97,11 @@ class DeclaredState:
         places = (place for target in sorted(self._disagreeing) for place in self._places.get(target, {}).values())
         return [(*place.key, place.changed) for place in places if place.changed]
 
+    def disputes(self) -> Iterator[tuple[Target, Sequence[Place]]]:
+        """The targets whose places disagree, in order, each with all places that count for it."""
+        for target in sorted(self._disagreeing):
+            yield target, sorted(effective(list(self._places[target].values())), key=lambda place: place.rank)
+
     def restore(self, conflicts: Iterable[tuple[str, str, int, int]]) -> None:
         """Settle the staged files as what was declared all along, with what ``conflicts`` remembers."""
         self.settle()

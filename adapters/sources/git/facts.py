@@ -11,6 +11,7 @@ from adapters.sources.git.tracked import Effect
 from bridge.domain.events import derive_id
 from bridge.domain.facts import Fact, IntentDeclared, IntentWithdrawn, SourceLost, SourceReturned, SourceRewritten
 from bridge.domain.names import Model, SourceRef, Target
+from bridge.ports import DeclaredPlace, Dispute
 
 
 class FactWriter:
@@ -90,6 +91,11 @@ class FactWriter:
             details=details or {"restated": True},
         )
 
+    def dispute(self, target: Target, places: Sequence[Place]) -> Dispute:
+        """The places that declare a target and disagree."""
+        shown = (DeclaredPlace(self._path(place.key[0]), place.key[1], str(place.image)) for place in places)
+        return Dispute(target, tuple(shown))
+
     def rewritten(self, old_tip: str, new_tip: str, merge_base: str | None, *, occasion: int) -> SourceRewritten:
         """The branch's history was replaced, not for the first time where there was an ``occasion`` before."""
         branch = {} if self._branch is None else {"branch": self._branch}
@@ -105,8 +111,10 @@ class FactWriter:
         return derive_id(verb, Model.GITOPS.value, self._name, target.service, target.environment, revision, *more)
 
     def _source(self, revision: str, path: str | None) -> SourceRef:
-        place = path if path is None or self._branch is None else f"{self._branch}:{path}"
-        return SourceRef("git", self._name, revision, place)
+        return SourceRef("git", self._name, revision, None if path is None else self._path(path))
+
+    def _path(self, path: str) -> str:
+        return path if self._branch is None else f"{self._branch}:{path}"
 
 
 def _declare_or_withdraw(

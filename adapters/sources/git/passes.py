@@ -311,7 +311,10 @@ class Reader:
     ) -> SourceBatch:
         """The last batch of a pass; the next pass may go on from the files' state."""
         self._files, self._files_are_at = files, cursor.to_text()
-        return gathering.hand_over(self._files_are_at, revision=cursor.tip, caught_up=True, commits=commits)
+        disputes = [self._write.dispute(target, places) for target, places in files.state.disputes()]
+        return gathering.hand_over(
+            self._files_are_at, revision=cursor.tip, caught_up=True, commits=commits, disputes=disputes
+        )
 
     def _facts_of(
         self,

@@ -465,6 +465,31 @@ async def test_a_branch_that_takes_a_deleted_ones_name_as_directory_is_read(
     assert told(await log.catch_up()) == ["dev/shop -", "dev-eu/shop v1", "dev-eu/shop v2"]
 
 
+async def test_places_that_disagree_are_told_with_their_branch_until_they_agree(
+    repo: GitRepo, branches: ReadingMaker
+) -> None:
+    copies = {**RULES[0], "files": "copies/{service}"}
+    on(repo, "env/dev", "v1")
+    on(repo, "env/production", "v1")
+    log = branches(rules=[RULES[0], copies])
+    await log.catch_up()
+    assert log.batches[-1].disputes == []
+    on(repo, "env/production", "v2", path="copies/shop")
+    await log.catch_up()
+    [dispute] = log.batches[-1].disputes or ()
+    assert dispute.target == Target("shop", "production")
+    assert [(place.path, place.artifact) for place in dispute.places] == [
+        ("env/production:tags/shop", "ghcr.io/acme/shop:v1"),
+        ("env/production:copies/shop", "ghcr.io/acme/shop:v2"),
+    ]
+    on(repo, "env/dev", "v2")
+    await log.catch_up()
+    assert log.batches[-1].disputes == [dispute], "also after a restart, and while others land"
+    on(repo, "env/production", "v2")
+    assert told(await log.catch_up()) == [], "the copy that follows is no intent"
+    assert log.batches[-1].disputes == []
+
+
 async def test_two_branches_that_rules_give_one_name_end_as_one_declaration(
     repo: GitRepo, branches: ReadingMaker
 ) -> None:
