@@ -20,14 +20,15 @@ from adapters.sources.git.batches import Gathering
 from adapters.sources.git.client import Mirror, set_up_caches
 from adapters.sources.git.commit_count import CommitCounter
 from adapters.sources.git.cursor import Cursor, parse_cursor
-from adapters.sources.git.declared import Artifacts, meaning
+from adapters.sources.git.declared import Artifacts
 from adapters.sources.git.facts import FactWriter
-from adapters.sources.git.landings import Authors, commits_beyond, first_since, has_landings, read_line
+from adapters.sources.git.landings import commits_beyond, first_since, has_landings, read_line
 from adapters.sources.git.objects import ObjectMissing
 from adapters.sources.git.reading import FileReader, Rules
 from adapters.sources.git.rewritten import Rewriting
 from adapters.sources.git.settings import GitSourceSettings, Since
-from adapters.sources.git.tracked import Effect, TrackedFiles
+from adapters.sources.git.telling import facts_of, restated
+from adapters.sources.git.tracked import TrackedFiles
 from adapters.sources.git.walking import AnyCommit, Landing, Walk
 from bridge.domain.facts import Fact
 from bridge.domain.names import Target
@@ -188,7 +189,7 @@ class Reader:
         gathering = Gathering()
         if opening is not None:
             commit = self._mirror.objects.commit(opening)
-            facts = self._facts_of(files.advance(commit.tree), commit, details={"opening": True})
+            facts = facts_of(self._write, self._mirror, files.advance(commit.tree), commit, details={"opening": True})
             gathering.add(facts, landings=1)
             cursor = replace(cursor, tip=opening.hex())
         with self._walk(files) as walk:
@@ -214,7 +215,7 @@ class Reader:
         files = self._files if text is not None and text == self._files_are_at else None
         if cursor.backfill_until is None and (files is None or cursor.unverified):
             files = files or self._restore(cursor)
-            gathering.add(self._verify(files, cursor, standing))
+            gathering.add(restated(self._write, self._mirror, files.state.declared, cursor, standing))
             # On a line that was replaced before, a landing may be one that the log knows and that was undone since.
             cursor = replace(cursor, unverified=False)
         files = files or self._restore(cursor)
@@ -232,23 +233,6 @@ class Reader:
         tree = self._mirror.objects.commit(bytes.fromhex(cursor.tip)).tree
         files.restore(tree, cursor)
         return files
-
-    def _verify(self, files: TrackedFiles, cursor: Cursor, standing: Standing) -> list[Fact]:
-        """Say again what the log holds otherwise than the tree; usually nothing."""
-        declared = files.state.declared
-        at = self._mirror.objects.commit(bytes.fromhex(cursor.tip)).committed_at
-        facts: list[Fact] = []
-        for target in sorted(declared.keys() | standing.keys()):
-            now, then = declared.get(target, ()), standing.get(target, ())
-            if meaning(now) != meaning(then):
-                facts.append(
-                    self._write.restated(
-                        target, now, then, revision=cursor.tip, at=at, backfilled=True, occasion=cursor.occasion
-                    )
-                )
-            elif now:
-                declared[target] = then
-        return facts
 
     def _follow(
         self,
@@ -275,7 +259,9 @@ class Reader:
             if effect.changes or effect.lost or effect.returned:
                 details: dict[str, object] | None = {"shallow": True} if cut_off else None
                 backfilled = cursor.backfill_until is not None
-                facts = self._facts_of(effect, commit, landing.merged, details=details, backfilled=backfilled)
+                facts = facts_of(
+                    self._write, self._mirror, effect, commit, landing.merged, details=details, backfilled=backfilled
+                )
             gathering.add(facts, landings=1)
             counter.count(landing)
             if cursor.backfill_until is not None and cursor.backfill_until == commit.oid.hex():
@@ -315,35 +301,6 @@ class Reader:
         return gathering.hand_over(
             self._files_are_at, revision=cursor.tip, caught_up=True, commits=commits, disputes=disputes
         )
-
-    def _facts_of(
-        self,
-        effect: Effect,
-        commit: AnyCommit,
-        merged: Sequence[AnyCommit] = (),
-        *,
-        details: dict[str, object] | None = None,
-        backfilled: bool = True,
-    ) -> list[Fact]:
-        revision = commit.oid.hex()
-        facts = self._write.files(effect, revision)
-        if not effect.changes:
-            return facts
-        authors = Authors(self._mirror.repository, self._mirror.objects)
-        opening = details is not None
-        for change in effect.changes:
-            actor = None if opening else authors.author_of(commit, change.path, merged)
-            facts.append(
-                self._write.intent(
-                    change,
-                    revision=revision,
-                    at=commit.committed_at,
-                    actor=actor,
-                    backfilled=backfilled,
-                    details=details,
-                )
-            )
-        return facts
 
     def _after_rewriting(self, cursor: Cursor, tip: bytes, standing: Standing) -> Iterator[SourceBatch]:
         self._forget()
