@@ -236,4 +236,5 @@ def _wiring(core: Core, sources: Sources) -> ApiWiring:
         hook=hook,
         wake=sources.wake,
         version=version("deploybridge"),
+        disputes=core.board.disputes,
     )

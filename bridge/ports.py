@@ -140,6 +140,22 @@ class EventReader(Protocol):
 # --- sources of intents --------------------------------------------------------------------------------------------
 
 
+class DeclaredPlace(NamedTuple):
+    """One place of a source that declares an image: the file, the pointer in it, and the reference as written."""
+
+    path: str
+    pointer: str
+    artifact: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """The places of a source declare different images of one repository for a target: all places that declare it now."""
+
+    target: Target
+    places: tuple[DeclaredPlace, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class SourceBatch:
     """Facts in order, and the cursor that is true once they are recorded. Empty facts with a cursor are legal."""
@@ -152,6 +168,7 @@ class SourceBatch:
     commits: CommitCount = field(
         default_factory=CommitCount
     )  # what is to be added to the count of the source's commits
+    disputes: Sequence[Dispute] | None = None  # that last, as of its end; None: nothing is said of them
 
 
 Standing = Mapping[Target, tuple[ImageRef, ...]]  # what the log says this source declares, by target

@@ -22,7 +22,7 @@ from bridge.domain.times import format_time
 from bridge.errors import Refused
 from bridge.formats import csv_v1
 from bridge.formats.state_v1 import encode_target, encode_time
-from bridge.ports import EventQuery, EventReader, TrackState
+from bridge.ports import DeclaredPlace, EventQuery, EventReader, TrackState
 
 __all__ = [
     "EXPORT_FORMATS",
@@ -58,14 +58,20 @@ async def answer_state(
     service: str | None,
     environment: str | None,
     policies: Policies,
+    disputes: Mapping[Target, Sequence[DeclaredPlace]] | None = None,
 ) -> dict[str, object]:
-    """What each target ran and was meant to run at ``at``, as far as it was known at ``known_at``."""
+    """What each target ran and was meant to run at ``at``, as far as it was known at ``known_at``.
+
+    ``disputes``: the targets whose declaring places disagree now; None where that is not known.
+    """
     states = await reader.states(at=at, known_at=known_at, service=service, environment=environment)
     tracks = _by_target(states)
     targets = sorted(tracks, key=lambda target: (target.environment, target.service))
     encoded: list[dict[str, object]] = []
     for some in _slices(targets):
-        encoded.extend(encode_target(view_target(target, tracks[target], policies)) for target in some)
+        for target in some:
+            disputed = None if disputes is None else disputes.get(target, ())
+            encoded.append(encode_target(view_target(target, tracks[target], policies), disputed))
         await asyncio.sleep(0)
     return {"at": format_time(at), "known_at": format_time(known_at), "targets": encoded}
 

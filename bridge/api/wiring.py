@@ -12,8 +12,9 @@ from aiohttp import web
 
 from bridge.api.auth import Token
 from bridge.clock import Clock
+from bridge.domain.names import Target
 from bridge.domain.policies import Policies
-from bridge.ports import EventReader, FactInbox, Hint, HookDecoder, LogTail
+from bridge.ports import DeclaredPlace, EventReader, FactInbox, Hint, HookDecoder, LogTail
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class ApiWiring:
         [Sequence[str], Sequence[Hint]], Sequence[str]
     ]  # names (empty: by address) -> the sources that poll now
     version: str
+    disputes: Callable[[], Mapping[Target, Sequence[DeclaredPlace]]] = dict  # whose places in one source disagree now
     heartbeat: timedelta = timedelta(seconds=15)  # proxies commonly cut what is silent for 30 to 60 s
 
 

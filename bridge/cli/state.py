@@ -77,6 +77,13 @@ def _declared(target: Mapping[str, Any]) -> Text:
     standing = {model: declared for model, declared in target["declared"].items() if declared}
     if not standing:
         return cell("nothing", "dim")
+    text = _standing(target, standing)
+    for place in target.get("disputed") or ():
+        text.append_text(cell(f"\ndisputed: {place['artifact']} in {place['path']}", "yellow"))
+    return text
+
+
+def _standing(target: Mapping[str, Any], standing: Mapping[str, Any]) -> Text:
     if target["models_agree"] and len(standing) > 1:
         return cell(f"{short_artifacts(next(iter(standing.values()))['artifacts'])} (both)")
     governing = target["governed_by"]

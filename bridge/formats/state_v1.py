@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from bridge.domain.events import Event
@@ -10,8 +11,12 @@ from bridge.domain.state_view import TargetView, TrackEvent, phase_of
 from bridge.domain.times import format_time
 
 
-def encode_target(view: TargetView) -> dict[str, object]:
-    """One target of the answer."""
+def encode_target(view: TargetView, disputed: Sequence[tuple[str, str, str]] | None = None) -> dict[str, object]:
+    """One target of the answer.
+
+    ``disputed``: path, pointer and reference of the places that declare it, where those of one source disagree; none where they
+    agree; None where that is not known: of the past, and without a running daemon.
+    """
     return {
         "service": view.target.service,
         "environment": view.target.environment,
@@ -23,6 +28,9 @@ def encode_target(view: TargetView) -> dict[str, object]:
         "in_sync": view.in_sync,
         "matched_by": view.matched_by,
         "models_agree": view.models_agree,
+        "disputed": None
+        if disputed is None
+        else [{"path": path, "pointer": pointer, "artifact": artifact} for path, pointer, artifact in disputed],
         "drift": _drift(view.drift),
     }
 

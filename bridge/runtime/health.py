@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bridge.domain.names import Target
 from bridge.domain.times import format_time
+from bridge.ports import DeclaredPlace
 from bridge.runtime.intake import IntakeStatus
 from bridge.runtime.observing import ObserverStatus
 
@@ -27,6 +29,10 @@ class HealthBoard:
     config_problem: str | None = None  # why the newest configuration was refused; the one before it holds
     needs_restart: list[str] = field(default_factory=list)  # changed keys that only a restart applies
 
+    def disputes(self) -> Mapping[Target, Sequence[DeclaredPlace]]:
+        """The targets for which a source's own places disagree now."""
+        return {each.target: each.places for status in self.sources.values() for each in status.disputes}
+
     def report(self) -> dict[str, object]:
         """JSON-ready, without secrets. A lost source or observer degrades the bridge; it stays ready, for everything else works."""
         problems = [self.config_problem, *(each.problem for each in self.sources.values())]
@@ -47,6 +53,7 @@ def _source(status: IntakeStatus) -> dict[str, object]:
         "revision": status.revision,
         "failures": status.failures,
         "problem": status.problem,
+        "disputed": len(status.disputes),
         "succeeded_at": format_time(status.succeeded_at) if status.succeeded_at is not None else None,
     }
 

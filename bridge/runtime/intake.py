@@ -15,7 +15,7 @@ from bridge.domain.facts import Fact, IntentDeclared, IntentWithdrawn, SourceLos
 from bridge.domain.names import SourceRef
 from bridge.domain.noise import CommitCount
 from bridge.errors import DeploybridgeError, Stalled, Unavailable
-from bridge.ports import FactInbox, FactOutcome, IntentSource, Standing
+from bridge.ports import Dispute, FactInbox, FactOutcome, IntentSource, Standing
 from bridge.runtime.supervise import race
 
 _FIRST_RETRY = 1.0  # seconds: most failures are a blip
@@ -44,6 +44,7 @@ class IntakeStatus:
     problem: str | None = None
     revision: str | None = None
     succeeded_at: datetime | None = None
+    disputes: Sequence[Dispute] = ()  # that last
 
 
 @dataclass(slots=True, kw_only=True)
@@ -111,6 +112,8 @@ class Intake:
             self.cursor = batch.cursor
             self.status.landings += batch.landings
             self.status.revision = batch.revision or self.status.revision
+            if batch.disputes is not None:
+                self.status.disputes = batch.disputes
             for fact, outcome in zip(facts, outcomes, strict=True):
                 self.status.intents += isinstance(fact, IntentDeclared) and outcome.appended
                 self.status.withdrawn += isinstance(fact, IntentWithdrawn) and outcome.appended

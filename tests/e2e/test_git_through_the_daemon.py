@@ -88,6 +88,59 @@ async def test_a_commit_in_a_mounted_clone_is_in_the_log_at_once(work: GitRepo, 
         assert log.intents == ["production/shop v1", "production/shop v2"]
 
 
+BRANCHES = """\
+  - kind: git
+    name: infra
+    url: {url}
+    branch: "env/{{environment}}"
+    poll_interval: 1s
+    rules:
+      - {{files: "{{folder:a|b}}/{{service}}", format: keys, tag: tag, repository: "ghcr.io/acme/{{service}}"}}
+"""
+
+
+async def test_branches_come_land_disagree_and_go_while_the_daemon_runs(work: GitRepo, tmp_path: Path) -> None:
+    def land(branch: str, **files: str) -> None:
+        is_new = branch not in work.git("branch", "--format=%(refname:short)").split()
+        work.git("checkout", "-q", *(["-b"] if is_new else []), branch)
+        work.commit({f"{folder}/shop": tag(version) for folder, version in files.items()})
+
+    land("env/dev", a="v1")
+    async with running(write_config(tmp_path, BRANCHES.format(url=work.path))) as (_, log):
+        await log.until(lambda record: record["environment"] == "dev")
+        await asyncio.to_thread(land, "env/stage", a="v2")
+        await log.declared("v2")
+        await asyncio.to_thread(land, "env/stage", b="v3")
+        declared = await log.declared("v3")
+        assert (declared["environment"], declared["source"]["path"]) == ("stage", "env/stage:b/shop")
+        await asyncio.to_thread(land, "env/dev", a="v4")
+        await log.declared("v4")
+        async with log.http.get(f"{log.url}/api/v1/state") as answer:
+            disputed = {each["environment"]: each["disputed"] for each in (await answer.json())["targets"]}
+        assert disputed == {
+            "dev": [],
+            "stage": [
+                {"path": "env/stage:a/shop", "pointer": "tag", "artifact": "ghcr.io/acme/shop:v2"},
+                {"path": "env/stage:b/shop", "pointer": "tag", "artifact": "ghcr.io/acme/shop:v3"},
+            ],
+        }
+        async with log.http.get(f"{log.url}/api/v1/state?at={declared['recorded_at']}") as answer:
+            assert {each["disputed"] for each in (await answer.json())["targets"]} == {None}, (
+                "of the past it is not known"
+            )
+        await asyncio.to_thread(work.git, "branch", "-q", "-D", "env/stage")
+        withdrawn = await log.kind("intent.withdrawn")
+        assert (withdrawn["environment"], withdrawn["details"]) == ("stage", {"branch_deleted": "env/stage"})
+        assert log.intents == [
+            "dev/shop v1",
+            "stage/shop v1",
+            "stage/shop v2",
+            "stage/shop v3",
+            "dev/shop v4",
+            "stage/shop -",
+        ]
+
+
 async def test_rewritten_deleted_and_replaced_history_neither_loses_nor_repeats_an_intent(
     work: GitRepo, remote: Path, tmp_path: Path
 ) -> None:

@@ -53,7 +53,7 @@ def _count(url: Path, data_dir: Path, long: int, changes: dict[str, object]) -> 
     mirror = Mirror(settings, data_dir, threading.Event())
     try:
         reader = Reader(settings, mirror, long=long)
-        tip = mirror.update()
+        tip = mirror.update()[settings.branch]
         cursor = Cursor(tip=tip.hex(), branch=settings.branch, rules="", history="all", backfill_until=tip.hex())
         return add_up(reader.read_history(cursor, tip))
     finally:

@@ -28,12 +28,16 @@ _BATCH, _DAMAGED, _STALLED, _UNAVAILABLE, _END = b"B", b"D", b"S", b"U", b"E"
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """What is read at first contact, from the mirror as it is: up to the commit ``tip``; ``cursor`` is how its cursors begin."""
+    """What is read at first contact, from the mirror as it is: up to the commit ``tip``; ``cursor`` is how its cursors begin.
+
+    ``others``: commits whose histories are counted already.
+    """
 
     settings: GitSourceSettings
     data_dir: Path
     cursor: Cursor
     tip: bytes
+    others: tuple[bytes, ...] = ()
 
 
 def read_apart(errand: Errand) -> Iterator[SourceBatch]:

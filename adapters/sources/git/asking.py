@@ -1,4 +1,4 @@
-"""Where a branch stands on a server: one small HTTP request and no thread (Git's protocol version 2, ls-refs).
+"""Where branches stand on a server: one small HTTP request and no thread (Git's protocol version 2, ls-refs).
 
 Only the answer to an idle poll comes from here. Whatever is unusual (an older protocol, a refusal, a redirect, an untrusted
 certificate, a missing branch) is left to the pass by libgit2, which explains it. A host that can't be reached is told here.
@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 from base64 import b64encode
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
+from adapters.sources.git.branch_names import HEADS
 from adapters.sources.git.settings import GitSourceSettings
 from bridge.errors import Unavailable
 from bridge.redaction import redact
@@ -26,6 +27,8 @@ _SECONDS = aiohttp.ClientTimeout(
 )  # as of a fetch; a question is answered at once
 _KEEP_SECONDS = 90  # an idle connection, and a name's address; polls are usually 30 s apart
 _LARGEST_ANSWER = 64 * 1024  # bytes; a prefix that matches more branches than that is left to libgit2
+_LARGEST_LIST = 1024 * 1024  # bytes, where several branches are asked for; some ten thousand
+_MOST_HAVES = 256  # that are named in a request; what the others share with them is sent again
 _LARGEST_PACK = 4 * 1024 * 1024  # bytes; what is more is no landing or two
 _HASH = 20  # bytes; repositories of SHA-256 are left to libgit2
 _MOVED = frozenset({301, 302, 307, 308})
@@ -71,7 +74,7 @@ async def open_connections() -> AsyncIterator[Connections]:
 
 
 class Question:
-    """Asks about the branch of one source; of one that is not reached over http(s) nothing can be told."""
+    """Asks about the branches of one source; of one that is not reached over http(s) nothing can be told."""
 
     def __init__(self, settings: GitSourceSettings, host: str, connections: Connections) -> None:
         self._settings = settings
@@ -80,13 +83,14 @@ class Question:
         self._possible = settings.url.scheme in {"http", "https"}
         self._address: str | None = None  # where the server takes requests, once it said that it speaks version 2
         self._wants_password = False
-        ref = f"refs/heads/{settings.branch}"
-        self._ref = ref.encode()
-        lines = (b"command=ls-refs\n", b"agent=deploybridge\n", None, b"ref-prefix " + self._ref + b"\n")
+        self._branches = settings.branches
+        self._largest = _LARGEST_LIST if self._branches.several else _LARGEST_ANSWER
+        prefix = f"ref-prefix {HEADS}{self._branches.prefix}\n".encode()
+        lines = (b"command=ls-refs\n", b"agent=deploybridge\n", None, prefix)
         self._body = b"".join(b"0001" if line is None else _packet(line) for line in lines) + b"0000"
 
-    async def tip(self) -> bytes | None:
-        """The branch's newest commit; None: it can't be told here.
+    async def tips(self) -> dict[str, bytes] | None:
+        """The branches' newest commits, in order of their names; None: it can't be told here, or there is none.
 
         Raises:
             Unavailable: the host does not answer.
@@ -106,11 +110,13 @@ class Question:
         except aiohttp.ClientError:
             return None
 
-    async def pack(self, tip: bytes, have: bytes) -> bytes | None:
-        """What lies between two commits, as one pack; None: it is much, or can't be had in this way."""
-        if self._address is None or len(tip) != _HASH:
+    async def pack(self, tips: Collection[bytes], haves: Collection[bytes]) -> bytes | None:
+        """What the tips have and the others have not, as one pack; None: it is much, or can't be had in this way."""
+        if self._address is None or any(len(tip) != _HASH for tip in tips):
             return None
-        wanted = (f"want {tip.hex()}\n".encode(), f"have {have.hex()}\n".encode(), b"done\n")
+        wanted = [f"want {tip.hex()}\n".encode() for tip in tips]
+        wanted += [f"have {have.hex()}\n".encode() for have in sorted(haves)[:_MOST_HAVES]]
+        wanted.append(b"done\n")
         body = _packet(b"command=fetch\n") + b"0001" + b"".join(map(_packet, (b"no-progress\n", *wanted))) + b"0000"
         try:
             async with self._connections.turn(self._host):
@@ -137,19 +143,15 @@ class Question:
         if self._possible:
             self._address = url.removesuffix(_ADVERTISEMENT) + "/git-upload-pack"
 
-    async def _ask(self, address: str) -> bytes | None:
+    async def _ask(self, address: str) -> dict[str, bytes] | None:
         try:
-            status, _, answer = await self._call("POST", address, self._body)
+            status, _, answer = await self._call("POST", address, self._body, largest=self._largest)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):  # it was kept for too long: once more, afresh
-            status, _, answer = await self._call("POST", address, self._body)
+            status, _, answer = await self._call("POST", address, self._body, largest=self._largest)
         if status != 200:  # noqa: PLR2004 - OK
             self._address = None
             return None
-        for line in _packets(answer):
-            oid, _, name = line.partition(b" ")
-            if name.partition(b" ")[0] == self._ref:
-                return _object_id(oid)
-        return None
+        return self._branches.among(_refs_in(answer)) or None
 
     async def _call(
         self, method: str, url: str, body: bytes | None, *, largest: int = _LARGEST_ANSWER
@@ -201,6 +203,16 @@ def _packets(data: bytes, *, strip: bool = True) -> Iterator[bytes]:
         if size >= 4:  # noqa: PLR2004 - below are the marks between parts, without content
             yield data[at + 4 : at + size].removesuffix(b"\n") if strip else data[at + 4 : at + size]
         at += max(size, 4)
+
+
+def _refs_in(answer: bytes) -> Mapping[str, bytes]:
+    """The refs of an answer to ``ls-refs``, by name; what is no ref is left out."""
+    refs: dict[str, bytes] = {}
+    for line in _packets(answer):
+        oid, _, name = line.partition(b" ")
+        if name and (found := _object_id(oid)) is not None:
+            refs[name.partition(b" ")[0].decode("utf-8", "surrogateescape")] = found
+    return refs
 
 
 def _unwrap(answer: bytes) -> bytes | None:

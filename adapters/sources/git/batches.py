@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bridge.domain.facts import Fact
 from bridge.domain.noise import CommitCount
-from bridge.ports import SourceBatch
+from bridge.ports import Dispute, SourceBatch
 
 _MOST_FACTS = 1024  # one transaction each: larger ones touch each page of the log's indexes less often
 _MOST_LANDINGS = 2000  # a long stretch without facts still moves the cursor, so that a restart doesn't read it again
@@ -31,9 +31,15 @@ class Gathering:
         self._landings += landings
 
     def hand_over(
-        self, cursor: str, *, revision: str, caught_up: bool = False, commits: CommitCount = _NO_COMMITS
+        self,
+        cursor: str,
+        *,
+        revision: str,
+        caught_up: bool = False,
+        commits: CommitCount = _NO_COMMITS,
+        disputes: Sequence[Dispute] | None = None,
     ) -> SourceBatch:
         """The batch, read up to the landing ``revision``, with its ``commits``; the next one starts empty."""
-        batch = SourceBatch(self._facts, cursor, self._landings, caught_up, revision, commits)
+        batch = SourceBatch(self._facts, cursor, self._landings, caught_up, revision, commits, disputes)
         self._facts, self._landings = [], 0
         return batch

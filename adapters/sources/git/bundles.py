@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 import pygit2
 
+from adapters.sources.git.branch_names import HEADS, BranchNames
 from adapters.sources.git.faults import missing_branch
 from bridge.errors import Stalled, Unavailable
 from bridge.redaction import RepoUrl
@@ -40,21 +41,22 @@ class Bundle:
     prerequisites: frozenset[bytes]  # commits that the reader must have already
     pack_at: int  # the offset of the pack in the file
 
-    def tip(self, branch: str) -> bytes:
-        """The branch's newest commit.
+    def tips(self, wanted: BranchNames) -> dict[str, bytes]:
+        """The newest commits of the branches.
 
         Raises:
             Stalled: the bundle has no such branch.
         """
-        if (tip := self.refs.get(f"refs/heads/{branch}")) is not None:
-            return tip
-        branches = [name.removeprefix("refs/heads/") for name in self.refs if name.startswith("refs/heads/")]
+        if tips := wanted.among(self.refs):
+            return tips
+        branches = [name.removeprefix(HEADS) for name in self.refs if name.startswith(HEADS)]
         if branches:
-            raise missing_branch(branch, self.url, branches)
+            raise missing_branch(wanted, self.url, branches)
         has = f"only {', '.join(sorted(self.refs)[:5])}" if self.refs else "no ref at all"
+        named = "--branches" if wanted.several else wanted.text
         msg = (
-            f"the bundle {self.url} has no branch {branch!r}, {has}: "
-            f"make it of the branch itself, with `git bundle create FILE {branch}`"
+            f"the bundle {self.url} has no branch {wanted.text!r}, {has}: "
+            f"make it of the branch itself, with `git bundle create FILE {named}`"
         )
         raise Stalled(msg)
 

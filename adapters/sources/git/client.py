@@ -1,17 +1,20 @@
-"""The wire: a bare mirror of one branch in the data directory, fetched with libgit2. Used by one thread."""
+"""The wire: a bare mirror of a source's branches in the data directory, fetched with libgit2. Used by one thread."""
 
 from __future__ import annotations
 
 import re
 import shutil
 import threading
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import quote
 
 import pygit2
 from pygit2.enums import CredentialType, ObjectType
 from pygit2.remotes import TransferProgress
 
+from adapters.sources.git.branch_names import HEADS
 from adapters.sources.git.faults import explain, is_foreign, missing_branch
 from adapters.sources.git.local import LocalRepository
 from adapters.sources.git.objects import Objects
@@ -24,6 +27,7 @@ _CONNECT_TIMEOUT = 15_000  # milliseconds; libgit2 has none of its own and would
 _ANSWER_TIMEOUT = 60_000  # milliseconds without a byte; a large host may compute that long before it sends a pack
 _DAMAGE = (pygit2.GitError, KeyError, ValueError, OSError)
 _CACHED_COMMITS = 64 * 1024 * 1024  # bytes; about 100,000 commits
+_MOST_BRANCHES = 500  # of one source: where each stands is part of every cursor
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _FETCHED = "refs/deploybridge/fetched"
 _CURSOR = "refs/deploybridge/cursor"  # keeps the last tip that was read alive, whatever the branch became
@@ -73,20 +77,22 @@ def _add_known_hosts(wanted: Path, home: Path) -> None:
 
 
 class Mirror:
-    """One branch of one repository, kept bare under ``mirrors/``; no address and no secret is written into it."""
+    """The branches of one source, kept bare under ``mirrors/``; no address and no secret is written into it."""
 
     def __init__(self, settings: RepositorySettings, data_dir: Path, stop: threading.Event) -> None:
         self._settings = settings
+        self._branches = settings.branches
         self._stop = stop
         self.data_dir = data_dir
         self.directory = data_dir / "mirrors" / _safe_name(settings.name)
         self._repository: pygit2.Repository | None = None
         self._objects: Objects | None = None
-        self.announced: bytes | None = (
-            None  # the tip, where it was looked up just now: the next update need not ask again
+        self.times_discarded = 0
+        self.announced: Mapping[str, bytes] | None = (
+            None  # the tips, where they were looked up just now: the next update need not ask again
         )
         path = settings.url.local_path
-        self.local = None if path is None else LocalRepository(settings.url, path.absolute(), settings.branch)
+        self.local = None if path is None else LocalRepository(settings.url, path.absolute(), settings.branches)
 
     @property
     def repository(self) -> pygit2.Repository:
@@ -102,35 +108,42 @@ class Mirror:
             self._objects = Objects(self.repository)
         return self._objects
 
-    def update(self) -> bytes:
-        """Bring the branch's newest commit here, with all its history, and return it.
+    def update(self) -> dict[str, bytes]:
+        """Bring each branch's newest commit here, with all its history, and return them in order of the branches' names.
 
         Raises:
-            Stalled, Unavailable: it can't be had; the text says why.
+            Stalled, Unavailable: they can't be had, or there is no such branch; the text says why.
             pygit2.GitError, KeyError: the mirror is damaged.
         """
-        tip, self.announced = self.announced or self._remote_tip(), None
+        tips, self.announced = self.announced or self._remote_tips(), None
+        if len(tips) > _MOST_BRANCHES:
+            many = f"{len(tips)} branches of {self._settings.url} match {self._branches.text!r}"
+            raise Stalled(f"{many}, and at most {_MOST_BRANCHES} are read: narrow `branch`")
         try:
             self.directory.parent.mkdir(parents=True, exist_ok=True)
-            if self._fetched() != tip:
-                self._fetch(tip)
+            moved = {branch: tip for branch, tip in tips.items() if self._fetched(branch) != tip}
+            if moved:
+                self._fetch(moved)
         except OSError as error:
             raise Unavailable(f"the mirror {self.directory} can't be written: {error.strerror or error}") from error
-        return self._fetched() or tip
+        return {branch: self._fetched(branch) or tip for branch, tip in tips.items()}
 
-    def newest(self) -> bytes | None:
-        """The newest commit that was fetched; None: none was, or the mirror is damaged or not whole."""
+    def newest(self, branches: Iterable[str]) -> dict[str, bytes]:
+        """The newest commits that were fetched of these; none where the mirror is damaged or not whole."""
         try:
-            return None if self.repository.is_shallow else self._fetched()
+            if self.repository.is_shallow:
+                return {}
+            return {branch: tip for branch in branches if (tip := self._fetched(branch)) is not None}
         except _DAMAGE:
-            return None
+            return {}
 
-    def take(self, pack: bytes, tip: bytes) -> None:
-        """Add what a server sent for ``tip``. Whatever is wrong with it: the update that follows fetches as if it had not come."""
+    def take(self, pack: bytes, tips: Mapping[str, bytes]) -> None:
+        """Add what a server sent for ``tips``. Whatever is wrong with it: the update that follows fetches as if it had not come."""
         try:
             for kind, content in read_pack(pack, self._object):
                 self.repository.write(kind, content)
-            self.repository.references.create(_FETCHED, pygit2.Oid(raw=tip), force=True)
+            for branch, tip in tips.items():
+                self._point(branch, tip)
         except (BadPack, *_DAMAGE):
             return  # as the promise says: that fetch tells what is wrong
 
@@ -138,18 +151,28 @@ class Mirror:
         found = self.repository.get(pygit2.Oid(raw=oid))
         return None if found is None else (Kind(found.type), found.read_raw())
 
-    def keep(self, tip: str) -> None:
-        """Keep a commit and its history alive, even if the branch drops it."""
+    def keep(self, branch: str, tip: str) -> None:
+        """Keep the last commit that was read of a branch, and its history, alive, even if the branch drops it."""
+        name = self._reference(_CURSOR, branch)
         try:
-            kept = self.repository.references.get(_CURSOR)
+            kept = self.repository.references.get(name)
             if kept is None or str(kept.target) != tip:
-                self.repository.references.create(_CURSOR, tip, force=True)
+                self.repository.references.create(name, tip, force=True)
         except (pygit2.GitError, OSError) as error:  # the disk's fault: what the reference names was just read
             raise Unavailable(f"the mirror {self.directory} can't be written: {error}") from error
+
+    def forget(self, gone: Iterable[str]) -> None:
+        """Let go of branches that were deleted."""
+        for branch in gone:
+            for kind in (_FETCHED, _CURSOR):
+                name = self._reference(kind, branch)
+                if name in self.repository.references:
+                    self.repository.references.delete(name)
 
     def discard(self) -> None:
         """Delete the mirror, so that the next update makes another."""
         self.close()
+        self.times_discarded += 1
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def close(self) -> None:
@@ -174,46 +197,65 @@ class Mirror:
             pygit2.init_repository(str(self.directory), bare=True)
         return pygit2.Repository(str(self.directory))
 
-    def _fetched(self) -> bytes | None:
-        reference = self.repository.references.get(_FETCHED)
+    def _reference(self, kind: str, branch: str) -> str:
+        """Where something of a branch is kept: one name of a flat list where there may be several."""
+        return f"{kind}-of/{quote(branch, safe='')}" if self._branches.several else kind
+
+    def _point(self, branch: str, tip: bytes) -> None:
+        self.repository.references.create(self._reference(_FETCHED, branch), pygit2.Oid(raw=tip), force=True)
+
+    def _fetched(self, branch: str) -> bytes | None:
+        reference = self.repository.references.get(self._reference(_FETCHED, branch))
         if reference is None or isinstance(reference.target, str) or reference.target not in self.repository:
             return None
         return reference.target.raw
 
-    def _remote_tip(self) -> bytes:
+    def _remote_tips(self) -> dict[str, bytes]:
         if self.local is not None:
-            return self.local.tip()
+            return self.local.tips()
         remote = self.repository.remotes.create_anonymous(self._settings.url.address)
         try:
-            heads = {head.name: head.oid for head in remote.list_heads(callbacks=self.callbacks())}
+            heads = {head.name or "": head.oid.raw for head in remote.list_heads(callbacks=self.callbacks())}
         except (pygit2.GitError, KeyError, ValueError) as error:
             raise explain(error, self._settings.url) from error
-        wanted = f"refs/heads/{self._settings.branch}"
-        if wanted not in heads:
-            branches = [name.removeprefix("refs/heads/") for name in heads if name and name.startswith("refs/heads/")]
-            raise missing_branch(self._settings.branch, self._settings.url, branches)
-        return heads[wanted].raw
+        if not (tips := self._branches.among(heads)):
+            branches = [name.removeprefix(HEADS) for name in heads if name.startswith(HEADS)]
+            raise missing_branch(self._branches, self._settings.url, branches)
+        return tips
 
-    def _fetch(self, tip: bytes) -> None:
-        """Fetch the branch. The tip was looked up before; a branch that moves meanwhile is read as far as it came."""
+    def _fetch(self, moved: Mapping[str, bytes]) -> None:
+        """Fetch the branches. Their tips were looked up before; one that moves meanwhile is read as far as it came."""
         repository = self.repository
         if self.local is not None and (bundle := self.local.bundle()) is not None:
-            found = pygit2.Oid(raw=bundle.tip(self._settings.branch))
-            if found not in repository:
+            tips = bundle.tips(self._branches)
+            if any(pygit2.Oid(raw=tip) not in repository for tip in tips.values()):
                 bundle.unpack(repository, self._stop)
-            repository.references.create(_FETCHED, found, force=True)
+            for branch, tip in tips.items():
+                self._point(branch, tip)
             return
-        if self.local is not None and pygit2.Oid(raw=tip) in repository and repository.references.get(_FETCHED) is None:
-            repository.references.create(_FETCHED, pygit2.Oid(raw=tip), force=True)  # the copied objects hold it all
+        if self.local is not None and self._is_copied(moved):
+            for branch, tip in moved.items():
+                self._point(branch, tip)
             return
         address = str(self.local.path) if self.local else self._settings.url.address
         remote = repository.remotes.create_anonymous(address)
+        wanted = [f"+{HEADS}{branch}:{self._reference(_FETCHED, branch)}" for branch in moved]
         try:
-            remote.fetch([f"+refs/heads/{self._settings.branch}:{_FETCHED}"], callbacks=self.callbacks())
+            remote.fetch(wanted, callbacks=self.callbacks())
         except (pygit2.GitError, KeyError, ValueError) as error:
             if is_foreign(error):
                 raise explain(error, self._settings.url) from error
             raise  # the server answered a moment ago: the mirror is the suspect
+        if went := [branch for branch in moved if self._fetched(branch) is None]:
+            raise Unavailable(
+                f"branch {went[0]!r} of {self._settings.url} went while it was fetched: it is tried again"
+            )
+
+    def _is_copied(self, tips: Mapping[str, bytes]) -> bool:
+        """Whether nothing was fetched yet and the objects that were copied hold it all."""
+        repository = self.repository
+        none_yet = not any(name.startswith(_FETCHED) for name in repository.references)
+        return none_yet and all(pygit2.Oid(raw=tip) in repository for tip in tips.values())
 
     def callbacks(self) -> pygit2.RemoteCallbacks:
         """Answers for one connection."""

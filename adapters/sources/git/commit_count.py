@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
@@ -31,11 +31,23 @@ Differences: TypeAlias = Callable[[Sequence[bytes]], Iterable[Difference]]
 class CommitCounter:
     """Feed it landings and the commits that they merged; take what was counted with each batch."""
 
-    def __init__(self, reader: FileReader, differences: Differences, machines: Sequence[str], *, afresh: bool) -> None:
-        """``differences`` are asked for where more must be known of a commit than is at hand."""
+    def __init__(
+        self,
+        reader: FileReader,
+        differences: Differences,
+        machines: Sequence[str],
+        *,
+        afresh: bool,
+        only: Container[bytes] | None = None,
+    ) -> None:
+        """``differences`` are asked for where more must be known of a commit than is at hand.
+
+        ``only``: the commits that were not counted yet; None: none of them was.
+        """
         self._reader = reader
         self._differences = differences
         self._afresh = afresh
+        self._only = only
         self._tallies: dict[TallyKey, Tally] = {}
         self._waiting: list[tuple[AnyCommit, bool]] = []
         self._is_machine = lru_cache(maxsize=4096)(
@@ -46,12 +58,16 @@ class CommitCounter:
         """Count a landing and the commits that came in with it."""
         commit = landing.commit
         content = self._content(landing.changes, landing.reads)
-        if content.rest and len(commit.parents) < 2:  # noqa: PLR2004 - no merge: its lines are to be counted
+        if self._is_known(commit):
+            pass
+        elif content.rest and len(commit.parents) < 2:  # noqa: PLR2004 - no merge: its lines are to be counted
             self._wait(commit, landed=True)
         else:
             self._tally(commit, content, content.lines, landed=True)
         tree, before = commit.tree, commit.parents[:1]
         for commit in landing.merged:
+            if self._is_known(commit):
+                continue
             if commit.tree == tree and commit.parents == before and not content.rest:
                 self._tally(commit, content, content.lines, landed=False)
             else:
@@ -63,6 +79,9 @@ class CommitCounter:
         taken = CommitCount(self._tallies, self._afresh)
         self._tallies, self._afresh = {}, False
         return taken
+
+    def _is_known(self, commit: AnyCommit) -> bool:
+        return self._only is not None and commit.oid not in self._only
 
     def _wait(self, commit: AnyCommit, *, landed: bool) -> None:
         self._waiting.append((commit, landed))

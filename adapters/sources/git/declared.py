@@ -81,7 +81,7 @@ class DeclaredState:
         (old,), (new,) = before, declarations
         target = new.target
         places = self._places.get(target, {})
-        if old.target != target or old.pointer != new.pointer or len(places) != 1:
+        if new.renames or old.target != target or old.pointer != new.pointer or len(places) != 1:
             return None
         previous, artifacts = self.declared.get(target, ()), (new.image,)
         key, place = next(iter(places.items()))
@@ -96,6 +96,11 @@ class DeclaredState:
         """The places that disagree and when each changed: what a tree alone doesn't tell."""
         places = (place for target in sorted(self._disagreeing) for place in self._places.get(target, {}).values())
         return [(*place.key, place.changed) for place in places if place.changed]
+
+    def disputes(self) -> Iterator[tuple[Target, Sequence[Place]]]:
+        """The targets whose places disagree, in order, each with all places that count for it."""
+        for target in sorted(self._disagreeing):
+            yield target, sorted(effective(list(self._places[target].values())), key=lambda place: place.rank)
 
     def restore(self, conflicts: Iterable[tuple[str, str, int, int]]) -> None:
         """Settle the staged files as what was declared all along, with what ``conflicts`` remembers."""
@@ -127,7 +132,9 @@ class DeclaredState:
                 before[declaration.target] = dict(places)
             changed = self._when_changed(key, declaration.image, before[declaration.target])
             rank = (rule, path, index)
-            places[key] = Place(key, declaration.image, changed, rank, declaration.level, declaration.part)
+            places[key] = Place(
+                key, declaration.image, changed, rank, declaration.level, declaration.part, declaration.renames
+            )
 
     def _when_changed(self, key: PlaceKey, image: ImageRef, before: Mapping[PlaceKey, Place]) -> int:
         """This landing; for a place that moved or was copied, when its value was declared."""
@@ -145,6 +152,9 @@ class DeclaredState:
             self._disagreeing.discard(target)
             return Change(target, (), previous, next(iter(before))[0]) if previous else None
         decision = _decide(list(places.values()))
+        if not decision.artifacts:  # all that is left are new names for what is inherited no more
+            self._declare(target, decision)
+            return Change(target, (), previous, next(iter(before), next(iter(places)))[0]) if previous else None
         if meaning(decision.artifacts) == meaning(previous):
             # The same thing, perhaps spelt otherwise: what was declared stands as it was written first.
             self._note_disagreement(target, decision)
@@ -162,7 +172,10 @@ class DeclaredState:
         )
 
     def _declare(self, target: Target, decision: _Decision) -> None:
-        self.declared[target] = decision.artifacts
+        if decision.artifacts:
+            self.declared[target] = decision.artifacts
+        else:
+            self.declared.pop(target, None)
         self._note_disagreement(target, decision)
 
     def _note_disagreement(self, target: Target, decision: _Decision) -> None:
@@ -184,7 +197,7 @@ def _keyed(path: str, declarations: tuple[Declaration, ...]) -> Iterator[tuple[P
 
 
 def _decide(places: Sequence[Place]) -> _Decision:
-    if len(places) == 1:
+    if len(places) == 1 and not places[0].renames:
         return _Decision((places[0].image,), places, ())
     values, deciders, losers, evidence = [], [], [], []
     for slot in _slots(effective(places)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from adapters.sources.git.branch_names import BranchNames
 from bridge.errors import Stalled, Unavailable
 from bridge.redaction import RepoUrl, redact
 
@@ -58,14 +59,14 @@ def explain(error: Exception, url: RepoUrl) -> Stalled | Unavailable:
     return Unavailable(f"fetching {url} failed ({text}): it is tried again")
 
 
-def missing_branch(branch: str, url: RepoUrl, others: list[str]) -> Stalled:
+def missing_branch(wanted: BranchNames, url: RepoUrl, others: list[str]) -> Stalled:
     """The repository answers, but has no such branch; ``others`` are those it has."""
+    none = f"no branch that matches {wanted.text!r}" if wanted.several else f"no branch {wanted.text!r}"
     if not others:
-        return Stalled(f"the repository {url} is empty: push a first commit to its branch {branch!r}")
+        pushed = "a branch that matches" if wanted.several else "its branch"
+        return Stalled(f"the repository {url} is empty: push a first commit to {pushed} {wanted.text!r}")
     shown = ", ".join(sorted(others)[:5]) + (", …" if len(others) > 5 else "")  # noqa: PLR2004 - enough to see the mistake
-    return Stalled(
-        f"the repository {url} has no branch {branch!r} (it has: {shown}): correct `branch`, or bring the branch back"
-    )
+    return Stalled(f"the repository {url} has {none} (it has: {shown}): correct `branch`, or bring the branch back")
 
 
 def _shorten(error: Exception) -> str:

@@ -6,18 +6,16 @@ import re
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
+from adapters.sources.git.branch_names import HEADS, BranchNames
 from bridge.redaction import RepoUrl
 
-_BRANCHES = "refs/heads/"
 _SCP = re.compile(r"(?:[^\s@/:]+@)?(?P<host>[^\s@/:]{2,}|\[[0-9a-fA-F:]+\]):(?P<path>[^\s].*)\Z", re.DOTALL)
 _HTTP_PREFIX = "scm/"  # what Bitbucket Data Center puts before the path over https, and not over ssh
 
 
 def follows(branch: str, ref: str) -> bool:
-    """Whether a source of ``branch`` reads ``ref``. A branch with ``{...}`` in it stands for several."""
-    if not ref.startswith(_BRANCHES):
-        return False
-    return "{" in branch or ref == _BRANCHES + branch
+    """Whether a source whose ``branch`` is this name or pattern reads ``ref``."""
+    return ref.startswith(HEADS) and BranchNames(branch).captured_from(ref.removeprefix(HEADS)) is not None
 
 
 def is_same_repository(configured: str, announced: str) -> bool:

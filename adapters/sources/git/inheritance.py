@@ -40,6 +40,10 @@ class Inheritance:
             return
         self._changed_bases.add(path)
 
+    def pointers_in(self, path: str) -> Iterator[str]:
+        """The places of a base file that others inherit."""
+        return (image.found.pointer for image in self._bases.get(path, ((), ()))[1])
+
     def settle(self) -> Iterator[tuple[str, tuple[Declaration, ...]]]:
         """The base files that declare something else since the last landing: path, and everything declared there."""
         changed, rules = self._changed_bases, self._changed_rules

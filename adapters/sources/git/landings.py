@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -45,6 +45,18 @@ def read_line(
             return Line(landings[::-1], oid)
         landings.append(oid)
     return Line(landings[::-1], None)
+
+
+def commits_beyond(repository: pygit2.Repository, tip: bytes, known: Iterable[bytes]) -> frozenset[bytes] | None:
+    """Every commit that ``tip`` has and none of ``known`` has; None where the repository lacks a part of that."""
+    walker = repository.walk(pygit2.Oid(raw=tip), SortMode.NONE)
+    try:
+        for each in known:
+            if pygit2.Oid(raw=each) in repository:
+                walker.hide(pygit2.Oid(raw=each))
+        return frozenset(commit.id.raw for commit in walker)
+    except (KeyError, pygit2.GitError):
+        return None
 
 
 def has_landings(repository: pygit2.Repository, tip: bytes, count: int) -> bool:

@@ -1,7 +1,8 @@
-"""A repository or bundle on this machine: the tip of a branch, a quick first copy of its objects, and what to watch."""
+"""A repository or bundle on this machine: the tips of branches, a quick first copy of its objects, and what to watch."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pygit2
 from pygit2.enums import RepositoryOpenFlag
 
+from adapters.sources.git.branch_names import HEADS, BranchNames
 from adapters.sources.git.bundles import Bundle, read_bundle
 from adapters.sources.git.faults import missing_branch
 from bridge.errors import Stalled
@@ -18,10 +20,10 @@ from bridge.redaction import RepoUrl
 class LocalRepository:
     """Reads, never writes. The directory may vanish and come back between two calls."""
 
-    def __init__(self, url: RepoUrl, path: Path, branch: str) -> None:
+    def __init__(self, url: RepoUrl, path: Path, branches: BranchNames) -> None:
         self.path = path
         self._url = url
-        self._branch = branch
+        self._branches = branches
 
     def bundle(self) -> Bundle | None:
         """The bundle that the path names; None while it names a directory or nothing.
@@ -31,14 +33,14 @@ class LocalRepository:
         """
         return read_bundle(self.path, self._url) if self.path.is_file() else None
 
-    def tip(self) -> bytes:
-        """The branch's newest commit.
+    def tips(self) -> dict[str, bytes]:
+        """The branches' newest commits, in order of their names.
 
         Raises:
             Stalled: no repository, no commit, or no such branch.
         """
         if (bundle := self.bundle()) is not None:
-            return bundle.tip(self._branch)
+            return bundle.tips(self._branches)
         try:
             repository = pygit2.Repository(str(self.path), RepositoryOpenFlag.NO_SEARCH)
         except (pygit2.GitError, KeyError, OSError):
@@ -47,25 +49,47 @@ class LocalRepository:
             what = "is no Git repository" if self.path.exists() else "is not there"
             raise Stalled(f"the directory {self.path} {what}: correct `url`, or mount or clone it there") from None
         try:
-            found = repository.references.get(f"refs/heads/{self._branch}")
-            if found is None:
-                raise missing_branch(self._branch, self._url, list(repository.branches.local))
-            return found.resolve().peel(pygit2.Commit).id.raw
-        except (pygit2.GitError, KeyError, OSError, ValueError) as error:
-            raise Stalled(f"branch {self._branch!r} of {self._url} names no commit ({error}): repair it") from None
+            return self._tips_in(repository)
         finally:
             repository.free()
 
+    def _tips_in(self, repository: pygit2.Repository) -> dict[str, bytes]:
+        several = self._branches.several
+        branch = self._branches.text
+        try:
+            names = [branch] if not several else sorted(repository.branches.local)
+            tips: dict[str, bytes] = {}
+            for branch in names:
+                found = None
+                if self._branches.captured_from(branch) is not None:
+                    found = repository.references.get(HEADS + branch)
+                if found is not None:
+                    tips[branch] = found.resolve().peel(pygit2.Commit).id.raw
+            if not tips:
+                raise missing_branch(self._branches, self._url, list(repository.branches.local))
+        except (pygit2.GitError, KeyError, OSError, ValueError) as error:
+            raise Stalled(f"branch {branch!r} of {self._url} names no commit ({error}): repair it") from None
+        return tips
+
     def mark(self) -> object:
-        """What tells, without opening the repository, that the branch may have moved: the times of the files that hold it."""
+        """What tells, without opening the repository, that a branch may have moved: the times of the files that hold it."""
         if self.path.is_file():
             return _stamp(self.path)
         try:
             common = self._common_directory()
         except OSError:
             return None
-        files = (common / "refs" / "heads" / self._branch, common / "packed-refs", common / "reftable" / "tables.list")
-        return tuple(_stamp(file) for file in files)
+        heads = [common / HEADS / self._branches.text]
+        if self._branches.several:
+            heads = [Path(at) / file for at, _, files in self._walk_heads(common) for file in sorted(files)]
+        files = (*heads, common / "packed-refs", common / "reftable" / "tables.list")
+        return tuple((file, _stamp(file)) for file in files)
+
+    def _walk_heads(self, common: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+        """The directories of all branches whose names begin as the pattern does, with their directories and files."""
+        for at, directories, files in os.walk(common / HEADS / self._branches.prefix.rpartition("/")[0]):
+            directories.sort()
+            yield at, directories, files
 
     def copy_objects(self, target: Path) -> bool:
         """Copy the whole object store into a fresh mirror, as ``git clone`` does locally; libgit2's own way is 5 times as slow.
@@ -102,15 +126,17 @@ class LocalRepository:
         return directory
 
     def ref_directories(self) -> list[Path]:
-        """Where Git writes when the branch moves; empty while there is no repository."""
+        """Where Git writes when a branch moves; empty while there is no repository."""
         if self.path.is_file():
             return [self.path.parent]  # a new bundle is usually moved over the old one
         try:
             common = self._common_directory()
         except OSError:
             return []
-        heads = common / "refs" / "heads"
-        wanted = (common, heads, (heads / self._branch).parent)
+        heads = common / HEADS
+        wanted = [common, heads, (heads / self._branches.prefix).parent]
+        if self._branches.several:
+            wanted += [Path(at) for at, _, _ in self._walk_heads(common)]
         return [directory for directory in dict.fromkeys(wanted) if directory.is_dir()]
 
 

@@ -25,9 +25,34 @@ class Place:
     rank: tuple[int, str, int]
     level: int = 0  # 0: declared for the target itself; higher: inherited from further away
     part: str | None = None  # what it replaces of what is inherited, see ``Found`` of the formats
+    renames: bool = False  # only the repository; it takes the version of what it replaces
 
 
 def effective(places: Sequence[Place]) -> Sequence[Place]:
+    """The places that nothing nearer replaces, renamed as nearer ones say."""
+    if not any(place.renames for place in places):
+        return _nearest(places)
+    inherited: Sequence[Place] = ()
+    for level in sorted({place.level for place in places}, reverse=True):
+        here = [place for place in places if place.level == level]
+        # One after the other, as kustomize does: an entry may rename what the one before has named.
+        for renaming in sorted((place for place in here if place.renames), key=lambda place: place.rank):
+            inherited = [_rename(place, renaming) for place in inherited]
+        inherited = _nearest([*(place for place in here if not place.renames), *inherited])
+    return inherited
+
+
+def _rename(place: Place, renaming: Place) -> Place:
+    """By the name that the image has by now; by the place, where values are merged."""
+    by_place = place.part is not None and place.part.startswith("at ") and place.part == renaming.part
+    if not by_place and renaming.part != f"image {place.image.repository}":
+        return place
+    image = ImageRef(renaming.image.repository, place.image.tag, place.image.digest)
+    newest = renaming if renaming.changed > place.changed else place
+    return replace(place, key=newest.key, image=image, changed=newest.changed)
+
+
+def _nearest(places: Sequence[Place]) -> Sequence[Place]:
     """The places that nothing nearer replaces. A nearer tag without a repository takes that of the image it replaces."""
     if len({place.level for place in places}) < 2:  # noqa: PLR2004 - all are as near as each other
         return places

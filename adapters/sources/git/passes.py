@@ -1,4 +1,4 @@
-"""One pass over the repository: fetch, then every landing after the cursor, oldest first. Every pass is the same pass.
+"""One pass over a branch: fetch, then every landing after the cursor, oldest first. Every pass is the same pass.
 
 What a pass needs is rebuilt from the cursor and the log's standing declarations; the state of the pass before is used again
 only if its last cursor is the one given. Runs on the source's own thread.
@@ -7,7 +7,7 @@ only if its last cursor is the one given. Runs on the source's own thread.
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -20,16 +20,18 @@ from adapters.sources.git.batches import Gathering
 from adapters.sources.git.client import Mirror, set_up_caches
 from adapters.sources.git.commit_count import CommitCounter
 from adapters.sources.git.cursor import Cursor, parse_cursor
-from adapters.sources.git.declared import meaning
+from adapters.sources.git.declared import Artifacts
 from adapters.sources.git.facts import FactWriter
-from adapters.sources.git.landings import Authors, first_since, has_landings, read_line
+from adapters.sources.git.landings import commits_beyond, first_since, has_landings, read_line
 from adapters.sources.git.objects import ObjectMissing
 from adapters.sources.git.reading import FileReader, Rules
 from adapters.sources.git.rewritten import Rewriting
 from adapters.sources.git.settings import GitSourceSettings, Since
-from adapters.sources.git.tracked import Effect, TrackedFiles
+from adapters.sources.git.telling import facts_of, restated
+from adapters.sources.git.tracked import TrackedFiles
 from adapters.sources.git.walking import AnyCommit, Landing, Walk
 from bridge.domain.facts import Fact
+from bridge.domain.names import Target
 from bridge.domain.noise import CommitCount
 from bridge.errors import Unavailable
 from bridge.ports import SourceBatch, Standing
@@ -41,23 +43,42 @@ def read_errand(errand: Errand) -> Iterator[SourceBatch]:
     """Read a long history in a process of its own."""
     set_up_caches()
     mirror = Mirror(errand.settings, errand.data_dir, threading.Event())
-    return Reader(errand.settings, mirror, long=1).read_history(errand.cursor, errand.tip)
+    reader = Reader(errand.settings, mirror, errand.cursor.branch, long=1)
+    reader.leave_to_others(errand.others, errand.tip)
+    return reader.read_history(errand.cursor, errand.tip)
 
 
 class Reader:
-    """Reads passes, one at a time."""
+    """Reads passes over one branch, one at a time."""
 
-    def __init__(self, settings: GitSourceSettings, mirror: Mirror, *, long: int = WORTH_IT) -> None:
-        """Read a line of ``long`` landings or more by other means: a process of its own at first contact, ``git log``."""
+    def __init__(
+        self,
+        settings: GitSourceSettings,
+        mirror: Mirror,
+        branch: str | None = None,
+        *,
+        long: int = WORTH_IT,
+        tip: Callable[[], bytes] | None = None,
+    ) -> None:
+        """Read ``branch``, by default the configured one; ``tip`` brings its newest commit into the mirror, by default by itself.
+
+        A line of ``long`` landings or more is read by other means: a process of its own at first contact, ``git log``.
+        """
         self._settings = settings
+        self._branch = branch = branch or settings.branch
         self._long = long
         self._mirror = mirror
-        self._rules = Rules(settings.rules, settings.branch)
+        self._tip = tip or (lambda: mirror.update()[branch])
+        self._rules = Rules(settings.rules, branch, settings.branches.captured_from(branch) or {})
         self._read_by = "+".join((self._rules.set.digest, *settings.machines))
-        self._write = FactWriter(settings.name)
+        self._write = FactWriter(settings.name, branch if settings.branches.several else None)
         self._files: TrackedFiles | None = None
         self._files_are_at: str | None = None  # the cursor that the files' state belongs to
+        self._taken_up: tuple[Cursor, TrackedFiles] | None = None  # restored before the pass that needs it
         self._cloned_again = False
+        self.others: tuple[bytes, ...] = ()  # commits of other branches: their histories are counted there
+        self.occasion = 0  # of a first contact, see ``Cursor``
+        self._uncounted: Container[bytes] | None = None
 
     def batches(self, cursor: str | None, standing: Standing) -> Generator[SourceBatch]:
         """One pass.
@@ -88,18 +109,44 @@ class Reader:
                 raise Unavailable(msg)
             self._cloned_again = True
 
+    def is_at(self, text: str) -> bool:
+        """Whether the state of the files is at hand for a pass from this cursor."""
+        return text == self._files_are_at
+
+    def declared_at(self, text: str) -> Mapping[Target, Artifacts]:
+        """What the branch declares where a cursor stands.
+
+        Raises:
+            KeyError, pygit2.GitError, ObjectMissing: the mirror is damaged, or lacks what the branch was.
+        """
+        files = self._files if text == self._files_are_at else None
+        if files is None:
+            cursor = parse_cursor(text)
+            assert cursor is not None, "it was written here"
+            files = self._restore(cursor)
+            self._taken_up = cursor, files
+        return files.state.declared
+
+    def leave_to_others(self, others: tuple[bytes, ...], tip: bytes) -> None:
+        """Count no commit that ``others`` have, on the way to ``tip``."""
+        self.others = others
+        self._uncounted = commits_beyond(self._mirror.repository, tip, others) if others else None
+
     def _pass(self, text: str | None, standing: Standing) -> Iterator[SourceBatch]:
-        tip = self._mirror.update()
+        tip = self._tip()
+        self.leave_to_others(self.others, tip)
         cursor = parse_cursor(text)
-        if cursor is None or self._must_read_again(cursor):
-            yield from self._first_contact(tip, unverified=cursor is not None or bool(standing))
+        if cursor is None or self.must_read_again(cursor):
+            unverified = cursor is not None or bool(standing) or self.occasion > 0
+            occasion = self.occasion if cursor is None else cursor.occasion + 1
+            yield from self._first_contact(tip, unverified=unverified, occasion=occasion)
         elif (line := self._line_since(cursor, tip)) is not None:
             yield from self._go_on(text, cursor, line, standing)
         else:
             yield from self._after_rewriting(cursor, tip, standing)
-        self._mirror.keep(tip.hex())
+        self._mirror.keep(self._branch, tip.hex())
 
-    def _must_read_again(self, cursor: Cursor) -> bool:
+    def must_read_again(self, cursor: Cursor) -> bool:
         """Other rules see other intents, other machines count otherwise, and more history holds more; less needs no reading."""
         wanted = self._settings.history_text
         return cursor.rules != self._read_by or wanted not in {cursor.history, "tip"}
@@ -112,18 +159,19 @@ class Reader:
         line = read_line(self._mirror.repository, tip, {known}, tolerant=self._cloned_again)
         return line.landings if line.base is not None else None
 
-    def _first_contact(self, tip: bytes, *, unverified: bool) -> Iterator[SourceBatch]:
+    def _first_contact(self, tip: bytes, *, unverified: bool, occasion: int) -> Iterator[SourceBatch]:
         self._forget()
         cursor = Cursor(
             tip=tip.hex(),
-            branch=self._settings.branch,
+            branch=self._branch,
             rules=self._read_by,
             history=self._settings.history_text,
             backfill_until=tip.hex(),
             unverified=unverified,
+            occasion=occasion,
         )
         if self._settings.history != "tip" and self._is_long(tip):
-            yield from read_apart(Errand(self._settings, self._mirror.data_dir, cursor, tip))
+            yield from read_apart(Errand(self._settings, self._mirror.data_dir, cursor, tip, self.others))
         else:
             yield from self.read_history(cursor, tip)
 
@@ -142,7 +190,7 @@ class Reader:
         gathering = Gathering()
         if opening is not None:
             commit = self._mirror.objects.commit(opening)
-            facts = self._facts_of(files.advance(commit.tree), commit, details={"opening": True})
+            facts = facts_of(self._write, self._mirror, files.advance(commit.tree), commit, details={"opening": True})
             gathering.add(facts, landings=1)
             cursor = replace(cursor, tip=opening.hex())
         with self._walk(files) as walk:
@@ -166,34 +214,26 @@ class Reader:
     ) -> Iterator[SourceBatch]:
         gathering = Gathering()
         files = self._files if text is not None and text == self._files_are_at else None
-        if files is None or (cursor.unverified and cursor.backfill_until is None):
-            files = self._restore(cursor)
-            if cursor.backfill_until is None:
-                gathering.add(self._verify(files, cursor.tip, standing))
-                cursor = replace(cursor, unverified=False)
-        cursor = replace(cursor, branch=self._settings.branch, history=self._settings.history_text)
+        if cursor.backfill_until is None and (files is None or cursor.unverified):
+            files = files or self._restore(cursor)
+            gathering.add(restated(self._write, self._mirror, files.state.declared, cursor, standing))
+            # On a line that was replaced before, a landing may be one that the log knows and that was undone since.
+            cursor = replace(cursor, unverified=False)
+        files = files or self._restore(cursor)
+        suspect = cursor.unverified or (cursor.occasion > 0 and bool(landings))
+        cursor = replace(cursor, branch=self._branch, history=self._settings.history_text, unverified=suspect)
         with self._walk(files) as walk:
             steps = self._steps(walk, landings, bytes.fromhex(cursor.tip), files.tree)
             yield from self._follow(files, walk, steps, cursor, gathering)
 
     def _restore(self, cursor: Cursor) -> TrackedFiles:
+        taken_up, self._taken_up = self._taken_up, None
+        if taken_up is not None and taken_up[0] == cursor:
+            return taken_up[1]
         files = self._new_files()
         tree = self._mirror.objects.commit(bytes.fromhex(cursor.tip)).tree
-        files.restore(tree, last_good=cursor.last_good, conflicts=cursor.conflicts)
+        files.restore(tree, cursor)
         return files
-
-    def _verify(self, files: TrackedFiles, tip: str, standing: Standing) -> list[Fact]:
-        """Say again what the log holds otherwise than the tree; usually nothing."""
-        declared = files.state.declared
-        at = self._mirror.objects.commit(bytes.fromhex(tip)).committed_at
-        facts: list[Fact] = []
-        for target in sorted(declared.keys() | standing.keys()):
-            now, then = declared.get(target, ()), standing.get(target, ())
-            if meaning(now) != meaning(then):
-                facts.append(self._write.restated(target, now, then, revision=tip, at=at, backfilled=True))
-            elif now:
-                declared[target] = then
-        return facts
 
     def _follow(
         self,
@@ -220,7 +260,9 @@ class Reader:
             if effect.changes or effect.lost or effect.returned:
                 details: dict[str, object] | None = {"shallow": True} if cut_off else None
                 backfilled = cursor.backfill_until is not None
-                facts = self._facts_of(effect, commit, landing.merged, details=details, backfilled=backfilled)
+                facts = facts_of(
+                    self._write, self._mirror, effect, commit, landing.merged, details=details, backfilled=backfilled
+                )
             gathering.add(facts, landings=1)
             counter.count(landing)
             if cursor.backfill_until is not None and cursor.backfill_until == commit.oid.hex():
@@ -247,43 +289,19 @@ class Reader:
     def _counter(self, walk: Walk, files: TrackedFiles, *, afresh: bool) -> CommitCounter:
         at_length = git_log.is_usable()
         differences = partial(walk.differences, at_length=at_length)
-        return CommitCounter(files.reader, differences, self._settings.machines, afresh=afresh)
+        afresh = afresh and not self.others
+        machines = self._settings.machines
+        return CommitCounter(files.reader, differences, machines, afresh=afresh, only=self._uncounted)
 
     def _hand_over(
         self, gathering: Gathering, files: TrackedFiles, cursor: Cursor, commits: CommitCount
     ) -> SourceBatch:
         """The last batch of a pass; the next pass may go on from the files' state."""
         self._files, self._files_are_at = files, cursor.to_text()
-        return gathering.hand_over(self._files_are_at, revision=cursor.tip, caught_up=True, commits=commits)
-
-    def _facts_of(
-        self,
-        effect: Effect,
-        commit: AnyCommit,
-        merged: Sequence[AnyCommit] = (),
-        *,
-        details: dict[str, object] | None = None,
-        backfilled: bool = True,
-    ) -> list[Fact]:
-        revision = commit.oid.hex()
-        facts = self._write.files(effect, revision)
-        if not effect.changes:
-            return facts
-        authors = Authors(self._mirror.repository, self._mirror.objects)
-        opening = details is not None
-        for change in effect.changes:
-            actor = None if opening else authors.author_of(commit, change.path, merged)
-            facts.append(
-                self._write.intent(
-                    change,
-                    revision=revision,
-                    at=commit.committed_at,
-                    actor=actor,
-                    backfilled=backfilled,
-                    details=details,
-                )
-            )
-        return facts
+        disputes = [self._write.dispute(target, places) for target, places in files.state.disputes()]
+        return gathering.hand_over(
+            self._files_are_at, revision=cursor.tip, caught_up=True, commits=commits, disputes=disputes
+        )
 
     def _after_rewriting(self, cursor: Cursor, tip: bytes, standing: Standing) -> Iterator[SourceBatch]:
         self._forget()
@@ -298,10 +316,11 @@ class Reader:
         done = replace(
             rewriting.files.remembered(cursor),
             tip=tip.hex(),
-            branch=self._settings.branch,
+            branch=self._branch,
             history=self._settings.history_text,
             backfill_until=None,
             unverified=False,
+            occasion=cursor.occasion + 1,
         )
         commits = self._count_again(rewriting, tip)
         yield self._hand_over(gathering, rewriting.files, done, commits)
@@ -328,4 +347,4 @@ class Reader:
             return counter.take()
 
     def _forget(self) -> None:
-        self._files, self._files_are_at = None, None
+        self._files, self._files_are_at, self._taken_up = None, None, None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -20,14 +20,16 @@ _NOTHING = Changes((), others=False)
 
 
 class Rules:
-    """The rules as the tree walk needs them, with what they found remembered."""
+    """The rules as the tree walk of one branch needs them.
 
-    def __init__(self, settings: Sequence[RuleSettings], branch: str | None = None) -> None:
-        self.set = RuleSet(settings, branch)
-        singles = [RuleSet([one]) for one in settings]
-        self.rule_of = lru_cache(maxsize=_REMEMBERED)(
-            lambda path: next((index for index, single in enumerate(singles) if single.reads(path)), len(singles))
-        )
+    ``rule_of`` gives a path's precedence: the index of the first rule that reads it on this branch (lower wins), the number of
+    rules where none does. It follows from path and branch alone, never from a landing.
+    """
+
+    def __init__(self, settings: Sequence[RuleSettings], branch: str, words: Mapping[str, str]) -> None:
+        """``words``: what the branch's name captures."""
+        self.set = RuleSet(settings, branch, words)
+        self.rule_of = lru_cache(maxsize=_REMEMBERED)(self.set.first_reader)
 
 
 class FileRead(NamedTuple):
@@ -88,6 +90,13 @@ class FileReader:
             return FileRead(path, blob.hex(), declarations, inheritable=inheritable)
         except Unreadable as error:
             return FileRead(path, blob.hex(), unreadable=str(error))
+
+    def opaque_places(self, path: str, blob: str, pointers: Collection[str]) -> dict[str, str]:
+        """Those of the pointers at which the file holds what is filled in or decrypted elsewhere, each with the reason."""
+        try:
+            return self._rules.opaque_places(path, self._load(bytes.fromhex(blob)), pointers)
+        except Unreadable:
+            return {}
 
     def _read(self, change: FileChange) -> FileRead:
         if change.after is None:

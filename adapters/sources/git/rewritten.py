@@ -19,8 +19,8 @@ from adapters.sources.git.landings import Authors, Line, read_line
 from adapters.sources.git.objects import Commit
 from adapters.sources.git.reading import FileReader, Rules
 from adapters.sources.git.tracked import TrackedFiles
-from bridge.domain.facts import Fact, SourceLost, SourceReturned
-from bridge.domain.names import Model, SourceRef, Target
+from bridge.domain.facts import Fact
+from bridge.domain.names import Target
 from bridge.ports import Standing
 
 
@@ -72,7 +72,8 @@ class Rewriting:
         base = self._merge_base(old)
         log = _Log(dict(standing))
         if base != old:
-            yield [self._write.rewritten(old.hex(), self._tip.hex(), base.hex() if base else None)], 0
+            merge_base = base.hex() if base else None
+            yield [self._write.rewritten(old.hex(), self._tip.hex(), merge_base, occasion=self._cursor.occasion)], 0
         line = self.line = read_line(self._mirror.repository, self._tip, tolerant=self._tolerant)
         old_line = self.old_line = self._old_line(old, line)
         backfilled = base is None or self._cursor.backfill_until is not None
@@ -146,22 +147,24 @@ class Rewriting:
         for target in sorted(self.files.state.declared.keys() | log.says.keys()):
             now, then = self.files.state.declared.get(target, ()), log.says.get(target, ())
             if meaning(now) != meaning(then):
-                facts.append(self._write.restated(target, now, then, revision=revision, at=at, backfilled=backfilled))
+                occasion = self._cursor.occasion
+                facts.append(
+                    self._write.restated(
+                        target, now, then, revision=revision, at=at, backfilled=backfilled, occasion=occasion
+                    )
+                )
         return facts
 
     def _broken_files(self) -> list[Fact]:
         """Files that the log holds for lost and that can be read, and the other way round."""
         facts: list[Fact] = []
-        broken = self.files.last_good.keys()
-        for path in sorted(broken ^ self._cursor.last_good.keys()):
-            source = SourceRef("git", self._write.name, self._tip.hex(), path)
-            targets = self.files.targets_of(path)
+        broken = self.files.lost_files()
+        for path in sorted(broken ^ (self._cursor.last_good.keys() | self._cursor.held.keys())):
+            revision, targets = self._tip.hex(), self.files.lost_targets(path)
             if path in broken:
-                details = {"unreadable": self.files.why_unreadable(path)}
-                facts.append(SourceLost(source=source, model=Model.GITOPS, targets=targets, details=details))
+                facts.append(self._write.lost(revision, path, targets, self.files.why_unreadable(path)))
             else:
-                details_back = {"readable": True}
-                facts.append(SourceReturned(source=source, model=Model.GITOPS, targets=targets, details=details_back))
+                facts.append(self._write.returned(revision, path, targets))
         return facts
 
     def _intent(self, change: Change, commit: Commit, oid: bytes, *, backfilled: bool) -> Fact:
@@ -176,7 +179,7 @@ class Rewriting:
     def _at(self, fork: bytes | None) -> TrackedFiles:
         files = TrackedFiles(self.files.reader, self._rules)
         if fork is not None:
-            files.restore(self._commit(fork).tree, last_good={}, conflicts=())
+            files.restore(self._commit(fork).tree, self._cursor, elsewhere=True)
         return files
 
     def _commit(self, oid: bytes) -> Commit:

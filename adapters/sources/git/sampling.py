@@ -52,7 +52,7 @@ def open_sample(
             settings = settings.model_copy(update={"branch": _default_branch(settings, Path(directory))})
         mirror = Mirror(settings, Path(directory), threading.Event())
         try:
-            tip = mirror.update()
+            tip = mirror.update()[settings.branch]
             yield _look_through(settings, mirror, tip, on_progress)
         except (pygit2.GitError, KeyError, ObjectMissing) as error:
             raise Unavailable(f"{settings.url} is damaged or was cut off ({error}): try again, or repair it") from error
@@ -69,6 +69,9 @@ def _settings(address: str, branch: str, credentials: Mapping[str, object]) -> R
     except ValidationError as error:
         said = "; ".join(each["msg"].removeprefix("Value error, ") for each in error.errors(include_url=False))
         raise Refused(said) from None
+    if given.branches.several:
+        msg = f"{branch!r} is a pattern: name one of the branches; the rules found there may serve the others too"
+        raise Refused(msg)
     return given
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    field_validator,
+)
 
+from adapters.sources.git.branch_names import BranchNames
 from bridge.domain.times import format_time, parse_time
 from bridge.formats.configuration import Duration, SecretRef, SettingsModel
+from bridge.formats.declarations.rule_settings import rules_of_branches
 from bridge.formats.declarations.rules import RuleSettings
 from bridge.redaction import RepoUrl
 
 _SHORTEST_POLL = timedelta(seconds=1)  # a local repository is watched anyway; a server should not be hammered
-# What git-check-ref-format refuses, and the glob that a refspec would take for one.
-_BAD_BRANCH = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|\.lock(/|\Z)|(\A|/)[.-]|[./]\Z|\A/|\A@\Z")
 
 
 def _read_since(value: object) -> datetime:
@@ -72,7 +78,7 @@ class Credentials(SettingsModel):
 
 
 class RepositorySettings(SettingsModel):
-    """Where one branch of a repository is, and how to sign in."""
+    """Where a repository is and which of its branches are meant, and how to sign in."""
 
     name: str = Field(
         min_length=1, max_length=100, description="the source's name in the log; keep it, the cursor hangs on it"
@@ -80,7 +86,11 @@ class RepositorySettings(SettingsModel):
     url: RepoUrl = Field(
         description="https, ssh, user@host:path, file:// or a path relative to this file; a path may name a Git bundle"
     )
-    branch: str = Field(default="main", description="the branch whose first-parent line is read")
+    branch: str = Field(
+        default="main",
+        description="the branch whose first-parent line is read; or a pattern, such as env/{environment}: every branch that "
+        "matches is read by itself, and rules use the words that it captures like those of `files`",
+    )
     credentials: Credentials = Field(default=Credentials(), description="how to sign in, where the repository asks")
 
     @field_validator("url")
@@ -91,14 +101,17 @@ class RepositorySettings(SettingsModel):
     @field_validator("branch")
     @classmethod
     def _check_branch(cls, branch: str) -> str:
-        if not branch or _BAD_BRANCH.search(branch) or branch.startswith("refs/"):
-            msg = f"{branch[:80]!r} is not the name of a branch such as main or release/1.2 (without refs/heads/)"
-            raise ValueError(msg)
+        BranchNames(branch)
         return branch
+
+    @property
+    def branches(self) -> BranchNames:
+        """``branch``, compiled."""
+        return BranchNames(self.branch)
 
 
 class GitSourceSettings(RepositorySettings):
-    """One infra repository whose landings on one branch are intents."""
+    """One infra repository whose landings, on one branch or on each of several, are intents."""
 
     kind: Literal["git"] = Field(description="git")
     poll_interval: Duration = Field(
@@ -115,6 +128,16 @@ class GitSourceSettings(RepositorySettings):
         default=(),
         description="globs of authors that are machines, besides names that look like one (renovate[bot], ci)",
     )
+
+    @field_validator("rules", mode="wrap")
+    @classmethod
+    def _check_rules(
+        cls, rules: object, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> tuple[RuleSettings, ...]:
+        branch = info.data.get("branch")
+        with rules_of_branches(None if branch is None else BranchNames(branch).words):
+            checked: tuple[RuleSettings, ...] = handler(rules)
+        return checked
 
     @field_validator("poll_interval")
     @classmethod

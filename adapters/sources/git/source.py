@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 from adapters.sources.git.asking import Question
+from adapters.sources.git.branches import BranchesReader
 from adapters.sources.git.client import Mirror, set_up_libgit2
+from adapters.sources.git.cursor import is_settled
 from adapters.sources.git.hinted import follows, host_of, is_same_repository
 from adapters.sources.git.passes import Reader
 from adapters.sources.git.settings import GitSourceSettings
@@ -56,26 +58,29 @@ class GitSource:
         self.poll_interval = settings.poll_interval.total_seconds()
         self._settings = settings
         self._mirror = mirror
-        self._reader = Reader(settings, mirror)
+        several = settings.branches.several
+        self._reader = BranchesReader(settings, mirror, clock.now) if several else Reader(settings, mirror)
         self._workers = shared.workers
         self._watcher = shared.watcher
         self._clock = clock
         host = host_of(settings.url)
         self.lane = shared.workers.lane(host)
         self._question = Question(settings, host, shared.connections)
-        self._mark: object = None  # what the files of a local branch looked like when the last pass began
-        self._read_through: tuple[str | None, bytes] | None = None  # the last pass ended well: its cursor, and the tip
+        self._mark: object = None  # what the files of local branches looked like when the last pass began
+        self._read_through: tuple[str | None, Mapping[str, bytes]] | None = (
+            None  # the last pass ended well: its cursor, and the tips
+        )
 
     async def read(self, cursor: str | None, standing: Standing) -> AsyncIterator[SourceBatch]:
-        """One pass; see ``IntentSource.read``. Where the branch did not move since the last one, it is over at once."""
-        tip = await self._look()
-        if tip is not None and self._read_through == (cursor, tip):
+        """One pass; see ``IntentSource.read``. Where no branch moved since the last one, it is over at once."""
+        tips = await self._look()
+        if tips is not None and self._read_through == (cursor, tips):
             return
         self._read_through, reached = None, cursor
-        if tip is not None and cursor is not None:
-            await self._fetch_little(tip)
+        if tips is not None and cursor is not None:
+            await self._fetch_little(tips)
         async with self._workers.a_pass(self.lane, first=cursor is None):
-            self._mirror.announced = tip
+            self._mirror.announced = tips
             batches = self._reader.batches(cursor, dict(standing))
             try:
                 while (batch := await self.lane.call(lambda: next(batches, None))) is not None:
@@ -85,11 +90,11 @@ class GitSource:
                 # Behind the step that may still run; a cancelled pass doesn't wait for it, and a closed source needs it no more.
                 with suppress(RuntimeError):
                     self.lane.finish(batches.close)
-        if tip is not None:
-            self._read_through = reached, tip
+        if tips is not None and is_settled(reached):
+            self._read_through = reached, tips
 
     async def wait_for_change(self, seconds: float) -> None:
-        """Return once a local branch is elsewhere than the last pass found it, or after ``seconds``."""
+        """Return once local branches are elsewhere than the last pass found them, or after ``seconds``."""
         deadline = self._clock.monotonic() + seconds
         local = self._mirror.local
         directories = await self.lane.call(local.ref_directories) if local is not None else []
@@ -104,24 +109,26 @@ class GitSource:
             return False
         return named or any(is_same_repository(self._settings.url.address, each) for each in hint.repositories)
 
-    async def _fetch_little(self, tip: bytes) -> None:
+    async def _fetch_little(self, tips: Mapping[str, bytes]) -> None:
         """Have what a landing or two brought in one request, where that is possible; else the pass fetches it."""
-        if self._mirror.local is None and (have := await self.lane.call(self._mirror.newest)) not in {None, tip}:
-            assert have is not None
-            if (pack := await self._question.pack(tip, have)) is not None:
-                await self.lane.call(lambda: self._mirror.take(pack, tip))
+        if self._mirror.local is not None:
+            return
+        have = await self.lane.call(lambda: self._mirror.newest(tips))
+        moved = {branch: tip for branch, tip in tips.items() if have.get(branch) != tip}
+        if moved and have and (pack := await self._question.pack(set(moved.values()), set(have.values()))) is not None:
+            await self.lane.call(lambda: self._mirror.take(pack, moved))
 
-    async def _look(self) -> bytes | None:
-        """Where the branch stands; None: only a pass can tell.
+    async def _look(self) -> dict[str, bytes] | None:
+        """Where the branches stand; None: only a pass can tell.
 
         Raises:
             Unavailable: the host does not answer.
         """
         local = self._mirror.local
         if local is None:
-            return await self._question.tip()
+            return await self._question.tips()
         self._mark = await self.lane.call(local.mark)  # before the look: what moves in between ends the next wait
         try:
-            return await self.lane.call(local.tip)
+            return await self.lane.call(local.tips)
         except DeploybridgeError:  # the pass that follows raises it, to be told
             return None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from adapters.sources.git.cursor import Cursor
 from adapters.sources.git.declared import Change, DeclaredState
+from adapters.sources.git.held import HeldPlaces
 from adapters.sources.git.inheritance import Inheritance
 from adapters.sources.git.reading import FileRead, FileReader, Rules
 from bridge.domain.names import Target
@@ -37,22 +38,32 @@ class TrackedFiles:
         self.reader = reader
         self._blobs: dict[str, str] = {}  # of each file that declares something: its blob
         self._reasons: dict[str, str] = {}
+        self._held = HeldPlaces(reader)
         self._inheritance = Inheritance(rules.set) if rules.set.inherits else None
 
-    def restore(
-        self, tree: bytes, *, last_good: Mapping[str, str | None], conflicts: Iterable[tuple[str, str, int, int]]
-    ) -> None:
-        """Take up where a cursor stands."""
-        for read in self.reader.read_all(self.reader.changes(self.tree, tree)):
+    def restore(self, tree: bytes, cursor: Cursor, *, elsewhere: bool = False) -> None:
+        """Take up where a cursor stands; or ``elsewhere``, with what is true there too of what the cursor knows of its files."""
+        reads = {read.path: read for read in self.reader.read_all(self.reader.changes(self.tree, tree))}
+        for read in reads.values():
             self._take(read, _Notes())
         self.tree = tree
-        for path, blob in last_good.items():
+        self._remember(cursor, reads, elsewhere=elsewhere)
+        self._settle_inheritance()
+        self.state.restore(() if elsewhere else cursor.conflicts)
+
+    def _remember(self, cursor: Cursor, reads: Mapping[str, FileRead], *, elsewhere: bool) -> None:
+        for path, blob in cursor.last_good.items():
+            if elsewhere and (path not in reads or reads[path].unreadable is None):
+                continue
             self.last_good[path] = blob
             if blob is not None:
                 # It was readable once; a repository cloned again may have lost it, and then there is nothing to tell.
                 self._put(self.reader.read(path, bytes.fromhex(blob)))
-        self._settle_inheritance()
-        self.state.restore(conflicts)
+        for path, places in cursor.held.items():
+            if path in reads:
+                good = self.last_good.get(path)
+                read = self.reader.read(path, bytes.fromhex(good)) if good is not None else reads[path]
+                self._put(self._held.restore(read, places))
 
     def advance(self, tree: bytes) -> Effect:
         """Go on to the tree of the next landing."""
@@ -71,43 +82,70 @@ class TrackedFiles:
 
     def remembered(self, cursor: Cursor) -> Cursor:
         """The cursor with what only this state knows."""
-        return Cursor(
-            tip=cursor.tip,
-            branch=cursor.branch,
-            rules=cursor.rules,
-            history=cursor.history,
-            backfill_until=cursor.backfill_until,
-            unverified=cursor.unverified,
+        return replace(
+            cursor,
             last_good=dict(self.last_good),
+            held=self._held.in_files(),
             conflicts=tuple(self.state.conflicts()),
         )
 
-    def targets_of(self, path: str) -> tuple[Target, ...]:
-        """The targets that the file declares, or declared when it could be read."""
-        return tuple(sorted({declaration.target for declaration in self.state.in_file(path)}))
+    def lost_files(self) -> set[str]:
+        """The files that can't be read, wholly or in a place that could be."""
+        return self.last_good.keys() | self._held.in_files().keys()
+
+    def lost_targets(self, path: str) -> tuple[Target, ...]:
+        """The targets whose declaration can't be read, or could not: those of the file, or of the places that are held."""
+        declared = self.state.in_file(path)
+        if path in self._held and path not in self.last_good:
+            return self._held.targets(path, declared)
+        return tuple(sorted({declaration.target for declaration in declared}))
 
     def why_unreadable(self, path: str) -> str:
-        """The reason why a file of ``last_good`` can't be read."""
-        return self._reasons.get(path, "it can't be read")
+        """The reason why one of ``lost_files`` is."""
+        return self._reasons.get(path) or self._held.reason(path) or "it can't be read"
 
     def _take(self, read: FileRead, notes: _Notes) -> None:
         path = read.path
         if self._inheritance is not None:
             self._inheritance.saw(path, exists=read.blob is not None and not read.special)
         if read.unreadable is None:
-            self._readable(path, notes)
+            was_lost, targets = self._lost(path)
+            read = self._with_held(read)
             self._put(read)
+            if path in self._held:
+                if not was_lost:
+                    held = self._held.targets(path, self.state.in_file(path))
+                    notes.lost.append((path, held, self.why_unreadable(path)))
+            elif was_lost:
+                notes.returned.append((path, targets))
         elif not read.special or path in self._blobs:
             self._reasons[path] = read.unreadable
             if path not in self.last_good:
+                if path not in self._held:
+                    notes.lost.append((path, self.lost_targets(path), read.unreadable))
                 self.last_good[path] = self._blobs.get(path)
-                notes.lost.append((path, self.targets_of(path), read.unreadable))
 
-    def _readable(self, path: str, notes: _Notes) -> None:
-        if path in self.last_good:
-            notes.returned.append((path, self.targets_of(path)))
-            del self.last_good[path]
-            self._reasons.pop(path, None)
+    def _lost(self, path: str) -> tuple[bool, tuple[Target, ...]]:
+        """Whether the file was lost until now, and for whom; from now on it is read."""
+        if path not in self.last_good and path not in self._held:
+            return False, ()
+        targets = self.lost_targets(path)
+        self.last_good.pop(path, None)
+        self._reasons.pop(path, None)
+        return True, targets
+
+    def _with_held(self, read: FileRead) -> FileRead:
+        """The file, and what was declared where now something opaque stands."""
+        path = read.path
+        if read.framed and path not in self._held:
+            return read
+        declared = self.state.in_file(path)
+        if not declared and (self._inheritance is None or path not in self._blobs):
+            return read
+        before = [declaration.pointer for declaration in declared]
+        if self._inheritance is not None:
+            before += self._inheritance.pointers_in(path)
+        return self._held.read(read, before, self._blobs.get(path))
 
     def _put(self, read: FileRead) -> None:
         path = read.path

@@ -8,7 +8,7 @@ import msgspec
 
 from bridge.domain.facts import Fact, IntentDeclared, IntentWithdrawn, SourceLost, SourceReturned
 from bridge.domain.noise import CommitCount, Tally, TallyKey
-from bridge.ports import SourceBatch
+from bridge.ports import Dispute, SourceBatch
 
 _KINDS: tuple[type[Fact], ...] = (IntentDeclared, IntentWithdrawn, SourceLost, SourceReturned)
 _NUMBERS = {kind: number for number, kind in enumerate(_KINDS)}
@@ -24,6 +24,7 @@ class _Frame(msgspec.Struct, array_like=True):
     revision: str | None
     tallies: list[tuple[TallyKey, Tally]]
     afresh: bool
+    disputes: list[Dispute] | None
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -38,7 +39,7 @@ def encode_batch(batch: SourceBatch) -> bytes:
         declared, facts = (), [(_NUMBERS[type(fact)], fact) for fact in batch.facts]
     counted = batch.commits
     told = (batch.cursor, batch.landings, batch.caught_up, batch.revision)
-    return _encode((declared, facts, *told, list(counted.tallies.items()), counted.afresh))
+    return _encode((declared, facts, *told, list(counted.tallies.items()), counted.afresh, batch.disputes))
 
 
 def decode_batch(data: bytes) -> SourceBatch:
@@ -46,4 +47,4 @@ def decode_batch(data: bytes) -> SourceBatch:
     frame = _decode(data)
     facts: Sequence[Fact] = frame.declared or [_DECODERS[number].decode(raw) for number, raw in frame.facts]
     commits = CommitCount(dict(frame.tallies), frame.afresh)
-    return SourceBatch(facts, frame.cursor, frame.landings, frame.caught_up, frame.revision, commits)
+    return SourceBatch(facts, frame.cursor, frame.landings, frame.caught_up, frame.revision, commits, frame.disputes)

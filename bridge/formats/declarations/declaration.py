@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bridge.domain.names import ImageRef, Target
 
+ANY_VERSION = "(inherited)"  # no legal tag
 _LONGEST_REASON = 300  # characters; a reason is read by people and kept in the log
 
 
@@ -17,7 +18,8 @@ class Declaration:
     unique within one file and one rule. The image's repository is None where only a tag is declared.
 
     ``level``: 0 for what is declared for the target itself; higher for what it inherits, the nearer the lower: a lower level
-    replaces a higher one. ``part``: what says which image of the target is replaced, see ``found.Found``.
+    replaces a higher one. ``part``: what says which image of the target is replaced, see ``found.Found``. ``renames``: the place
+    gives another repository to the image that it replaces, whose version it takes; its own is ``ANY_VERSION``.
     """
 
     target: Target
@@ -25,6 +27,7 @@ class Declaration:
     pointer: str
     level: int = 0
     part: str | None = None
+    renames: bool = False
 
 
 class Unreadable(ValueError):  # noqa: N818 - named by what is true of the file

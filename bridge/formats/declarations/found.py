@@ -88,6 +88,9 @@ class Format:
 
     find: Callable[[list[Value], Options], Iterator[Found]] | None = None
     find_in_text: Callable[[str, Options], Iterator[Found]] | None = None
+    find_renames: Callable[[list[Value], Options], Iterator[Found]] | None = (
+        None  # images that only get another repository than where they are inherited from: the only ones without a version
+    )
     strict: bool = False  # reads only what its options point at: a malformed image there is an error, not passed over
     options: frozenset[str] = frozenset()  # those settings of a rule that are this format's own
     names_services: bool = True  # finds names for services, so that a rule need not

@@ -47,6 +47,35 @@ def find(documents: list[Value], _options: Options) -> Iterator[Found]:
     yield from _named(seen)
 
 
+def find_renames(documents: list[Value], _options: Options) -> Iterator[Found]:
+    """The images that have a repository and no version: ``image: {repository: mirror/shop}``, called as they would be with one."""
+    seen: list[Found] = []
+    renames: list[Found] = []
+    for index, document in enumerate(documents):
+        seen.extend(search(document, document_pointer(index)))
+        renames.extend(_search_renames(document, (), document_pointer(index)))
+        check_number(len(renames))
+    yield from (found for found in _named([*seen, *renames]) if not found.tag and not found.digest)
+
+
+def _search_renames(value: Value, place: _Place, pointer: str) -> Iterator[Found]:
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            name = known_text(item.get("name")) if isinstance(item, dict) else None
+            yield from _search_renames(item, (*place, name) if name else place, f"{pointer}[{index}]")
+    elif isinstance(value, dict):
+        for key, child in value.items():
+            at = step(pointer, key)
+            is_image = isinstance(child, dict) and (key == "image" or key.endswith("Image"))
+            if isinstance(child, dict) and is_image and not _read_image(value, key, child, pointer):
+                registry, repository = known_text(child.get("registry")), known_text(child.get("repository"))
+                if repository:
+                    whole = f"{registry}/{repository}" if registry else repository
+                    yield Found(f"{at}.repository", whole, None, None, keys=place or _place_of(key), part=f"at {at}")
+            elif isinstance(child, list | dict):
+                yield from _search_renames(child, (*place, key), at)
+
+
 def search(value: Value, pointer: str) -> list[Found]:
     """The images at any depth, each with the names above it (``keys``) and without a service.
 
@@ -161,4 +190,4 @@ def _read_flat(values: dict[str, Value], pointer: str) -> Iterator[Found]:
         yield Found(step(pointer, "imageTag" if tag else "imageDigest"), repository, tag, digest)
 
 
-FORMAT = Format(find, has_keys=True, named_after_path=name_from_directory)
+FORMAT = Format(find, find_renames=find_renames, has_keys=True, named_after_path=name_from_directory)

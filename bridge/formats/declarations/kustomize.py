@@ -1,7 +1,8 @@
 """The format ``kustomize``: the images of a kustomization (or Component), and of a Flux ``Kustomization``'s ``spec``.
 
 ``newTag`` and ``digest`` are the version; a tag or digest inside ``newName`` counts where those are absent. An entry without any
-of them only renames and declares nothing. The service is the last segment of ``name``, which is what the manifests call the image.
+of them only renames: it declares nothing itself, and what is inherited under that name gets the new one. The service is the last
+segment of ``name``, which is what the manifests call the image.
 
 Kustomize applies the entries one after the other: an entry is without effect where a later one's ``name`` is what it renames to
 (``kustomize edit set image`` leaves such pairs behind). Only the last of such a chain is declared.
@@ -51,6 +52,18 @@ def find(documents: list[Value], _options: Options) -> Iterator[Found]:
             yield from find_in_spec(descend(document, "spec"), step(pointer, "spec"), nested)
         else:
             yield from find_in_spec(document, pointer, nested)
+
+
+def find_renames(documents: list[Value], _options: Options) -> Iterator[Found]:
+    """The entries that only rename, in order: an entry may name what the one before made."""
+    for index, document in enumerate(documents):
+        is_flux, pointer = _is_flux(document), document_pointer(index)
+        spec, pointer = (descend(document, "spec"), step(pointer, "spec")) if is_flux else (document, pointer)
+        for number, entry in enumerate(items_of(descend(spec, "images"))):
+            place = f"{step(pointer, 'images')}[{number}]"
+            name, new = known_text(descend(entry, "name")), known_text(descend(entry, "newName"))
+            if name and new and isinstance(entry, dict) and not _read_entry(entry, place):
+                yield Found(f"{place}.newName", new, None, None, _last_segment(name), part=f"image {name}")
 
 
 def find_in_spec(spec: Value, pointer: str, nested: NestedText) -> Iterator[Found]:
@@ -127,4 +140,4 @@ def _last_segment(name: str | None) -> str | None:
     return repository.rsplit("/", 1)[-1] if repository else None
 
 
-FORMAT = Format(find)
+FORMAT = Format(find, find_renames=find_renames)

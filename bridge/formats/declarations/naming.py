@@ -1,6 +1,6 @@
 """How a service or an environment gets its name: from the path, from what the format finds, or by a fixed text; then renamed.
 
-A template is text with ``{word}`` for the words captured by the rule's path pattern.
+A template is text with ``{word}`` for the words captured by the rule's path pattern, and by the branch's where several are read.
 """
 
 from __future__ import annotations
@@ -67,6 +67,10 @@ class NameSettings(SettingsModel):
     def words(self) -> frozenset[str]:
         """The captured words that the name needs."""
         return template_words(self.text) if self.text is not None else frozenset()
+
+    def comes_from_branch(self, words: frozenset[str], own: str) -> bool:
+        """Whether the name differs from branch to branch, whose names capture ``words``; ``own``: the word of the default."""
+        return self.source == "branch" or bool(self.words & words) or (self.source == "default" and own in words)
 
     def name_of(
         self, default: str | None, captures: Mapping[str, str], path: str, found: Found, branch: str | None = None

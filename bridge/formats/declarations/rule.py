@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TypeAlias, cast
 
 from bridge.domain.names import ImageRef, Target, make_image, parse_name
 from bridge.formats.declarations.catalog import FORMATS
-from bridge.formats.declarations.declaration import Declaration, Unreadable
+from bridge.formats.declarations.declaration import ANY_VERSION, Declaration, Unreadable
 from bridge.formats.declarations.found import MOST_IMAGES, Found, Options, check_number
 from bridge.formats.declarations.naming import as_name_settings, fill_template
 from bridge.formats.declarations.path_patterns import PathPattern
@@ -24,9 +25,16 @@ _TEMPLATED_SUFFIXES = (".gotmpl", ".tpl")
 class Rule:
     """One rule, compiled."""
 
-    def __init__(self, settings: RuleSettings, branch: str | None) -> None:
+    def __init__(
+        self, settings: RuleSettings, branch: str | None, words: Mapping[str, str], *, inherits: bool = False
+    ) -> None:
+        """``words``: what the branch's name captures; a path that captures one of them must have the same text there.
+
+        ``inherits``: there are rules from which what this one reads may inherit, so that it may rename too.
+        """
         self._settings = settings
         self._branch = branch
+        self._words = words
         self._format = FORMATS[settings.format]
         self._patterns = tuple(PathPattern(text) for text in settings.patterns)
         self._ignored = tuple(PathPattern(text) for text in settings.ignore)
@@ -35,6 +43,7 @@ class Rule:
         self._service = as_name_settings(settings.service)
         self.reads_text = self._format.find_in_text is not None  # it wants a file's text and not its documents
         self._find = cast("_Find", self._format.find_in_text or self._format.find)
+        self._find_renames = self._format.find_renames if inherits else None
         self._strict = self._format.strict
         self._names_vary = self._format.has_objects or self.reads_text
         self._named: dict[str, Target | None] = {}
@@ -48,13 +57,21 @@ class Rule:
     def match(self, path: str) -> Mapping[str, str] | None:
         """What the first pattern that matches captures; None where none does."""
         for pattern in self._patterns:
-            if (captures := pattern.match(path)) is not None:
+            if (captures := self._with_words(pattern.match(path))) is not None:
                 return None if any(ignored.match(path) is not None for ignored in self._ignored) else captures
         return None
 
     def match_heir(self, path: str) -> Mapping[str, str] | None:
         """What the first pattern of heirs that matches captures; None where none does."""
-        return next((captures for heir in self._heirs if (captures := heir.match(path)) is not None), None)
+        found = (self._with_words(heir.match(path)) for heir in self._heirs)
+        return next((captures for captures in found if captures is not None), None)
+
+    def _with_words(self, captures: Mapping[str, str] | None) -> Mapping[str, str] | None:
+        """What path and branch capture together; None where they disagree."""
+        if captures is None or not self._words:
+            return captures
+        together = {**self._words, **captures}
+        return together if all(together[word] == text for word, text in self._words.items()) else None
 
     def may_contain(self, directory: str) -> bool:
         """Whether it looks at any file below the directory."""
@@ -75,6 +92,11 @@ class Rule:
             if number >= MOST_IMAGES:
                 check_number(number + 1)
             yield found
+        yield from self._renames(content)
+
+    def _renames(self, content: list[Value] | str) -> Iterator[Found]:
+        if self._find_renames is not None and isinstance(content, list):
+            yield from self._find_renames(content, self._settings)
 
     def declarations(self, path: str, captures: Mapping[str, str], content: list[Value] | str) -> Iterator[Declaration]:
         """What the found images declare for the file's own targets; those that are left out or name no target don't."""
@@ -87,12 +109,23 @@ class Rule:
             image = self._image(found, self._repository(path, captures, target))
             if image is not None and self._keeps_image(image):
                 yield Declaration(target, image, found.pointer, 0, found.part)
+        for found in self._renames(content):
+            renaming = self.bequeath(path, captures, found, 0)
+            if renaming is not None:
+                yield renaming
 
     def bequeath(self, path: str, captures: Mapping[str, str], found: Found, level: int) -> Declaration | None:
         """The same for an heir, whose captured words are among ``captures``."""
         target = self._name(path, captures, found)
         if target is None or not self._keeps(target.service):
             return None
+        if found.tag is None and found.digest is None:
+            named = replace(found, tag="any")
+            image = self._image(named, None)
+            if image is None or not self._keeps_image(image):
+                return None
+            anything = ImageRef(image.repository, ANY_VERSION)
+            return Declaration(target, anything, found.pointer, level, found.part, renames=True)
         image = self._image(found, self._fill_repository(captures, target))
         if image is None or not self._keeps_image(image):
             return None

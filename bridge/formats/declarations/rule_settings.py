@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
@@ -47,7 +50,20 @@ DottedPath = Annotated[str, AfterValidator(_dotted)]
 Expression = Annotated[str, AfterValidator(_expression)]
 Template = Annotated[str, AfterValidator(_template)]
 
+# While the rules of a source are checked: the words that its branches capture; None: it reads a single branch.
+_BRANCH_WORDS: ContextVar[frozenset[str] | None] = ContextVar("branch_words", default=None)
+
 _ALL_OPTIONS = frozenset[str]().union(*(known.options for known in FORMATS.values()))
+
+
+@contextmanager
+def rules_of_branches(words: frozenset[str] | None) -> Iterator[None]:
+    """Rules that are checked meanwhile are those of several branches, whose names capture ``words``; None: of a single one."""
+    token = _BRANCH_WORDS.set(words)
+    try:
+        yield
+    finally:
+        _BRANCH_WORDS.reset(token)
 
 
 class RuleSettings(SettingsModel):
@@ -61,7 +77,8 @@ class RuleSettings(SettingsModel):
     ignore: tuple[Pattern, ...] = Field(default=(), description="path patterns of files that are not read")
     environment: Template | NameSettings | None = Field(
         default=None,
-        description="a word, a template of captured words, or where the name comes from; default: {environment} of `files`",
+        description="a word, a template of captured words, or where the name comes from; default: {environment} of `files` or "
+        "`branch`",
     )
     service: Template | NameSettings | None = Field(
         default=None,
@@ -156,6 +173,15 @@ class RuleSettings(SettingsModel):
             raise ValueError(msg)
         needed = frozenset[str]().union(*(template_words(text) for text in self._repositories()))
         self._check_captured(needed - {"service", "environment"}, "repository")
+        words = _BRANCH_WORDS.get()
+        if words is not None and not any(
+            naming.comes_from_branch(words, own) for naming, own in ((environment, "environment"), (service, "service"))
+        ):
+            msg = (
+                "every branch would declare the same targets: capture {environment} in `branch`, or let `environment` or "
+                "`service` use a word that `branch` captures, or `from: branch`"
+            )
+            raise ValueError(msg)
         return self
 
     def _check_words(self, naming: NameSettings, what: str, *, has_own_name: bool) -> None:
@@ -172,6 +198,7 @@ class RuleSettings(SettingsModel):
         for pattern in self.patterns:
             for heir in self.heirs or (None,):
                 words = PathPattern(pattern).words | (PathPattern(heir).words if heir else frozenset())
+                words |= _BRANCH_WORDS.get() or frozenset()
                 if missing := missing_words(needed, words):
                     shown = f"{pattern!r} and {heir!r} do" if heir else f"{pattern!r} does"
                     msg = f"`{what}` can't be had: {shown} not capture {missing}; capture it in `files` or set `{what}`"

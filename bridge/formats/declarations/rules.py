@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
-from bridge.formats.declarations.declaration import Declaration
+from bridge.formats.declarations.declaration import Declaration, Unreadable
 from bridge.formats.declarations.found import Found
+from bridge.formats.declarations.opaque_places import opaque_places
 from bridge.formats.declarations.rule import Rule
 from bridge.formats.declarations.rule_settings import RuleSettings
 from bridge.formats.declarations.yaml_text import Value, read_documents, read_text
@@ -48,13 +49,16 @@ class Heir:
 
 
 class RuleSet:
-    """All rules of one source, in the order of the configuration. ``branch``: for names that come from it."""
+    """All rules of one source, in the order of the configuration. ``branch`` and the ``words`` it captures: for names."""
 
-    def __init__(self, rules: Sequence[RuleSettings], branch: str | None = None) -> None:
-        self._rules = tuple(Rule(settings, branch) for settings in rules)
+    def __init__(
+        self, rules: Sequence[RuleSettings], branch: str | None = None, words: Mapping[str, str] | None = None
+    ) -> None:
+        inherits = any(settings.heirs for settings in rules)
+        self._rules = tuple(Rule(settings, branch, words or {}, inherits=inherits) for settings in rules)
         written = [settings.model_dump(mode="json", by_alias=True) for settings in rules]
         self.digest = hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()
-        self.inherits = any(rule.is_inherited for rule in self._rules)
+        self.inherits = inherits
         self._matching = lru_cache(maxsize=_REMEMBERED_PATHS)(self._find_matching)
         self._bases = lru_cache(maxsize=_REMEMBERED_PATHS)(self._find_bases)
         self._heirs = lru_cache(maxsize=_REMEMBERED_PATHS)(self._find_heirs)
@@ -67,6 +71,10 @@ class RuleSet:
     def reads(self, path: str) -> bool:
         """Whether any rule reads what the file says: an heir's file may only have to exist."""
         return bool(self._matching(path)) or self.is_base(path)
+
+    def first_reader(self, path: str) -> int:
+        """The index of the first rule that reads what the file says, which is its precedence; of none: how many there are."""
+        return min((found[0] for found in (*self._matching(path), *self._bases(path))), default=len(self._rules))
 
     def may_contain(self, directory: str) -> bool:
         """Whether any file below ``directory`` ("" is the root) could match a rule."""
@@ -89,6 +97,17 @@ class RuleSet:
     def keeps_words(self, path: str) -> bool:
         """Whether another word in the place of a version changes nothing but the version: not so for expressions over text."""
         return not any(reads_text for _, _, (reads_text, _) in self._matching(path))
+
+    def opaque_places(self, path: str, data: bytes, pointers: Collection[str]) -> dict[str, str]:
+        """Those of the pointers at which the file holds what is filled in or decrypted elsewhere, each with the reason."""
+        found: dict[str, str] = {}
+        ways = dict.fromkeys(templated for _, _, (_, templated) in (*self._matching(path), *self._bases(path)))
+        for templated in ways:
+            try:
+                found |= opaque_places(read_documents(data, templated=templated), pointers)
+            except Unreadable:
+                continue  # it is text for its rule, which could read it
+        return found
 
     def is_base(self, path: str) -> bool:
         """Whether others inherit from the file."""

@@ -48,6 +48,7 @@ _FLAT = re.compile(rf"""(?:{_FLAT_KEY}: +(?:{_FLAT_WORD}|"[A-Za-z0-9_./-]+"|'[A-
 _FIRST_LINE = re.compile(r"^[ \t]*+[^#\s].{0,300}", re.MULTILINE)
 _ASSIGNED = re.compile(r"\s*(?:export[ \t]+)?[A-Za-z_][A-Za-z0-9_.-]*[ \t]*=")
 _LONGEST_DOTENV = 250_000  # characters
+_GIT_CRYPT = b"\0GITCRYPT\0"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -88,6 +89,9 @@ def _decode(data: bytes) -> str:
         raise Unreadable(msg)
     if data.startswith(_UTF16):
         msg = "line 1: the file is UTF-16: save it as UTF-8"
+        raise Unreadable(msg)
+    if data.startswith(_GIT_CRYPT):
+        msg = "the file is encrypted by git-crypt"
         raise Unreadable(msg)
     if (nul := data.find(b"\0")) >= 0:
         msg = f"line {data.count(10, 0, nul) + 1}: a NUL byte: this is no text file"

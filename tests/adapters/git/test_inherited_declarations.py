@@ -144,3 +144,93 @@ async def test_a_base_that_can_not_be_read_keeps_what_it_passed_on(repo: GitRepo
     repo.commit({DEV: overlay()})
     repo.commit({BASE: workload("shop:v1")})
     assert told(await reading(rules=RULES).catch_up()) == ["prod/shop v1", "dev/shop v1"]
+
+
+DIGEST = "sha256:" + "a" * 64
+MID = "mid/shop/kustomization.yaml"
+
+
+def images(fact: object) -> list[str]:
+    assert isinstance(fact, IntentDeclared)
+    return [str(image) for image in fact.artifacts]
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),  # base, what inherits it, what inherits that
+    [  # as `kubectl kustomize` v1.32 builds them
+        (("app:v1", [], ["name: app, newName: mirror/app"]), "mirror/app:v1"),
+        ((f"dig@{DIGEST}", [], ["name: dig, newName: mirror/dig"]), f"mirror/dig@{DIGEST}"),
+        ((f"both:v1@{DIGEST}", [], ["name: both, newName: mirror/both"]), f"mirror/both:v1@{DIGEST}"),
+        (("app:v1", ["name: app, newName: mid/app, newTag: v2"], ["name: app, newName: mirror/app"]), "mid/app:v2"),
+        (
+            ("app:v1", ["name: app, newName: mid/app, newTag: v2"], ["name: mid/app, newName: mirror/app"]),
+            "mirror/app:v2",
+        ),
+        (("app:v1", ["name: app, newName: mid/app"], ["name: mid/app, newTag: v3"]), "mid/app:v3"),
+        (("app:v1", ["name: app, newName: mid/app"], ["name: mid/app, newName: mirror/app"]), "mirror/app:v1"),
+        (("app:v1", [], ["name: app, newName: one/app", "name: one/app, newName: two/app"]), "two/app:v1"),
+        (("app:v1", [], ["name: other, newName: mirror/other"]), "app:v1"),
+    ],
+)
+async def test_an_overlay_that_only_renames_takes_the_version_it_inherits(
+    layers: tuple[str, list[str], list[str]], expected: str, repo: GitRepo, reading: ReadingMaker
+) -> None:
+    base, mid, entries = layers
+    heirs = "overlays/{environment}/{service}/kustomization.yaml"
+    between = {"files": "mid/{service}/kustomization.yaml", "format": "kustomize", "inherited_by": heirs}
+    repo.commit({BASE: workload(base), MID: overlay(*mid), PROD: overlay(*entries)})
+    [fact] = await reading(rules=[RULES[0], between, RULES[1]]).catch_up()
+    assert images(fact) == [expected]
+
+
+async def test_a_renaming_that_comes_goes_and_stands_alone(repo: GitRepo, reading: ReadingMaker) -> None:
+    log = reading(rules=RULES)
+    told_by: list[tuple[list[str], str | None]] = []
+    for files in (
+        {PROD: overlay("name: shop, newName: mirror/shop")},
+        {BASE: workload("shop:v1")},
+        {PROD: overlay("name: shop, newName: other/shop")},
+        {BASE: workload("shop:v2")},
+        {PROD: overlay()},
+        {PROD: overlay("name: shop, newName: mirror/shop")},
+    ):
+        repo.commit(dict(files))
+        told_by += [
+            (images(fact), fact.source.path) for fact in await log.catch_up() if isinstance(fact, IntentDeclared)
+        ]
+    assert told_by == [
+        (["mirror/shop:v1"], BASE),
+        (["other/shop:v1"], PROD),
+        (["other/shop:v2"], BASE),
+        (["shop:v2"], BASE),
+        (["mirror/shop:v2"], PROD),
+    ]
+    repo.commit({BASE: None})
+    assert told(await log.catch_up()) == ["prod/shop -"]
+    assert await log.catch_up() == []
+    assert told(await reading(rules=RULES).catch_up()) == told(log.facts)
+
+
+async def test_values_that_change_only_the_repository_take_the_version_they_inherit(
+    repo: GitRepo, reading: ReadingMaker
+) -> None:
+    heirs = "shop/values-{environment}.yaml"
+    rules = [
+        {"files": "shop/values.yaml", "format": "helm-values", "inherited_by": heirs},
+        {"files": heirs, "format": "helm-values"},
+    ]
+    base = "web: {image: {repository: acme/shop, tag: v1}}\nworker: {image: {repository: acme/worker, tag: w1}}\n"
+    repo.commit(
+        {
+            "shop/values.yaml": base,
+            "shop/values-dev.yaml": "{}",
+            "shop/values-prod.yaml": "web: {image: {registry: r.example.org, repository: mirror/shop}}\n",
+        }
+    )
+    facts = await reading(rules=rules).catch_up()
+    assert {str(fact.target): images(fact) for fact in facts if isinstance(fact, IntentDeclared)} == {
+        "dev/web": ["acme/shop:v1"],
+        "dev/worker": ["acme/worker:w1"],
+        "prod/web": ["r.example.org/mirror/shop:v1"],
+        "prod/worker": ["acme/worker:w1"],
+    }
