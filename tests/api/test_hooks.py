@@ -84,14 +84,14 @@ async def test_both_secrets_are_good_while_one_replaces_the_other(client: Client
 async def test_a_replay_is_answered_as_before_and_is_one_more_hint(client: Client, bridge: FakeBridge) -> None:
     configure(bridge, "github", SECRET)
     answers = [await (await send(client, hosts.github())).json() for _ in range(3)]
-    assert answers == [{"event": "push", "woken": ["infra"], "recorded": 0}] * 3
+    assert answers == [{"event": "push", "woken": ["infra"], "recorded": 0, "noted": 0}] * 3
 
 
 async def test_a_ping_is_answered_and_an_event_of_no_interest_is_not(client: Client, bridge: FakeBridge) -> None:
     configure(bridge, "github", SECRET)
     ping = Delivery("github", {"X-GitHub-Event": "ping"}, {"zen": "Design for failure."}, "X-Hub-Signature-256")
     response = await send(client, ping)
-    assert (response.status, await response.json()) == (200, {"event": "ping", "woken": [], "recorded": 0})
+    assert (response.status, await response.json()) == (200, {"event": "ping", "woken": [], "recorded": 0, "noted": 0})
     response = await send(client, hosts.github(), **{"X-GitHub-Event": "issues"})
     assert (response.status, await response.read()) == (204, b"")
     assert counted(bridge, "ignored") == 1
