@@ -1,8 +1,8 @@
 """Package URLs of container images, as CDEvents name artifacts.
 
 ``pkg:oci/shop@sha256%3A…?repository_url=ghcr.io%2Facme%2Fshop&tag=v1``, in the grammar of package-url/purl-spec. Of its types
-``oci`` (the version is a digest, the repository a qualifier) and ``docker`` (namespace and name make the repository, its registry is
-a qualifier) are images.
+``oci`` (the version is a digest, the repository a qualifier) and ``docker`` (namespace and name make the repository, its registry
+is a qualifier) are images.
 """
 
 from __future__ import annotations

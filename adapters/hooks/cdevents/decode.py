@@ -67,7 +67,7 @@ class _CDEvent(msgspec.Struct):
 
 class _CustomData(msgspec.Struct, rename={"intent_id": INTENT_LABEL}):
     intent_id: str | None = None
-    deploybridge: msgspec.Raw | None = None
+    deploybridge: msgspec.Raw = msgspec.Raw(b"")
 
 
 _cdevent = msgspec.json.Decoder(_CDEvent)
@@ -109,7 +109,7 @@ class CdeventsDecoder:
         event = read_body(_cdevent, {}, carried.data)
         _expect_consistent(carried, event.context)
         custom = _read_custom(event)
-        if custom.deploybridge is not None:
+        if bytes(custom.deploybridge):
             return None  # written by a bridge, perhaps by this one: taken for a fact it would run in a circle
         at = read_time(event.context.timestamp, "context.timestamp")
         predicate = match["predicate"]
