@@ -15,6 +15,7 @@ from bridge.domain.comparison import COMPARED_KINDS, Comparison
 from bridge.domain.events import Track
 from bridge.domain.names import Target
 from bridge.domain.policies import Policies
+from bridge.domain.side_notes import Publications
 from bridge.domain.state_view import TRACK_OF_MODEL, TrackEvent, view_target
 from bridge.domain.times import format_time
 from bridge.errors import Refused
@@ -91,7 +92,8 @@ async def answer_compare(
                 comparison.add(recorded.event)
             await asyncio.sleep(0)
     # The report walks every intent of the range; in a thread the interpreter shares its time with the loop.
-    report = await asyncio.to_thread(comparison.report)
+    publications = Publications(await reader.publications(comparison.ran()))
+    report = await asyncio.to_thread(comparison.report, publications)
     return {
         "range": {
             "definition": "range/1",

@@ -11,6 +11,18 @@ from enum import StrEnum
 
 from bridge.domain.target_state import IntentRecord, Seen
 
+INTENT_ANNOTATION = "deploybridge.dev/intent"  # of a workload, or of an Argo CD Application
+INTENT_LABEL = (
+    "deploybridge-intent"  # where others carry an intent's id under a plain word, such as Flux in an event's metadata
+)
+INTENT_INFO = "deploybridge/intent"  # the name in the `infos` of an Argo CD sync
+_LONGEST_LINK = 200  # characters
+
+
+def read_link(text: str | None) -> str | None:
+    """An intent's id as a system carries it; it may be any text, so it is bounded. None: there is none."""
+    return (text or "").strip()[:_LONGEST_LINK] or None
+
 
 class Link(StrEnum):
     """How a report was linked with its intent, as conclusions say under ``linked_by``."""

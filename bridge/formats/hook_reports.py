@@ -9,17 +9,14 @@ from datetime import UTC, datetime
 from bridge.domain.events import derive_id
 from bridge.domain.facts import ObservationReported
 from bridge.domain.legs import DETAIL
+from bridge.domain.linking import read_link
 from bridge.domain.names import ImageRef, Phase, SourceRef, bundle, parse_image
 from bridge.domain.times import format_time, parse_time
 from bridge.errors import Refused
 from bridge.formats.hook_settings import ReportingHookSettings
 from bridge.formats.mapping import Subject, TargetMap
 
-INTENT_LABEL = "deploybridge-intent"  # how others carry an intent's id where only one plain word can be
-INTENT_ANNOTATION = "deploybridge.dev/intent"
-
 _HASH = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
-_LONGEST_LINK = 200  # characters
 _LONGEST_TEXT = 300  # characters of a foreign text that is shown
 _MOST_IMAGES = 64
 _YEAR_OF_NOTHING = 1  # Go writes a time that is not set as that of the year 1
@@ -57,7 +54,7 @@ class HookReporter:
         images = bundle(artifacts)
         if target is None or len(images) > _MOST_IMAGES:
             return None
-        intent_id = (intent_id or "").strip()[:_LONGEST_LINK] or None
+        intent_id = read_link(intent_id)
         revision = revision if revision is not None and _HASH.match(revision) else None
         told = [f"{name} {claim['at']}" for name, claim in sorted((legs or {}).items())]
         said = (phase.value, format_time(at), intent_id or "", revision or "", *map(str, images), *told)

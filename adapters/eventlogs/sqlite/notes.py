@@ -41,6 +41,8 @@ def publications(
 ) -> list[tuple[PublicationKey, datetime]]:
     """What is known of these artifacts, each row once."""
     found: dict[PublicationKey, datetime] = {}
+    if connection.execute(statements.ANY_PUBLICATION).fetchone() is None:
+        return []
     for repository, tag, digest in {PublicationKey.of(each) for each in artifacts}:
         asked = {"repository": repository, "tag": tag, "digest": digest}
         for *parts, at in connection.execute(statements.PUBLICATIONS, asked):
@@ -61,9 +63,8 @@ def incidents(connection: sqlite3.Connection, asked: IncidentQuery) -> list[Inci
 
 
 def _incident(row: tuple[Any, ...]) -> Incident:
-    incident_id, title, started_at, ended_at, service, environment, severity, kind, name = (
-        each.decode() if isinstance(each, bytes) else each for each in row
-    )
+    texts: list[Any] = [each.decode() if isinstance(each, bytes) else each for each in row]
+    incident_id, title, started_at, ended_at, service, environment, severity, kind, name = texts
     return Incident(
         id=incident_id,
         title=title,

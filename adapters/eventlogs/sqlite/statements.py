@@ -26,6 +26,7 @@ UPSERT_PUBLICATION = """
 INSERT INTO publications (repository, tag, digest, published_at, source_kind, source_name) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (repository, tag, digest) DO UPDATE SET published_at = min(published_at, excluded.published_at)
 """
+ANY_PUBLICATION = "SELECT 1 FROM publications LIMIT 1"
 PUBLICATIONS = """
 SELECT repository, tag, digest, published_at FROM publications WHERE digest = :digest AND :digest <> ''
 UNION SELECT repository, tag, digest, published_at FROM publications

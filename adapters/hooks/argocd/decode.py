@@ -15,15 +15,15 @@ from adapters.hooks.argocd.body import Notification, OperationState
 from adapters.hooks.argocd.settings import ArgocdHookSettings
 from bridge.domain.facts import ObservationReported
 from bridge.domain.legs import tell
+from bridge.domain.linking import INTENT_ANNOTATION, INTENT_INFO
 from bridge.domain.names import Phase
 from bridge.errors import Refused
 from bridge.formats.hook_body import read_body
-from bridge.formats.hook_reports import INTENT_ANNOTATION, HookReporter, latest, read_images, time_or_none
+from bridge.formats.hook_reports import HookReporter, latest, read_images, time_or_none
 from bridge.formats.mapping import Subject
 from bridge.formats.signatures import presents_secret
 from bridge.ports import Hint, HookMessage, HookRequest
 
-INFO_NAME = "deploybridge/intent"  # of the entry of a sync's `infos` that carries the intent's id
 _VERSION = 1  # of the template
 _MAIN_PHASES = frozenset({None, "", "Sync"})  # of a sync; what PreSync and PostSync run is no part of the service
 _FAILED = frozenset({"Failed", "Error"})
@@ -147,7 +147,7 @@ def _images(told: Notification, state: OperationState, phase: Phase, *, partial:
 
 def _intent(told: Notification, state: OperationState) -> str | None:
     infos = (state.operation.info if state.operation is not None else None) or []
-    named = next((info.value for info in infos if info.name == INFO_NAME and info.value), None)
+    named = next((info.value for info in infos if info.name == INTENT_INFO and info.value), None)
     return named or (told.annotations or {}).get(INTENT_ANNOTATION)
 
 

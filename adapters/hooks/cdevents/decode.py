@@ -14,12 +14,13 @@ import msgspec
 from adapters.hooks.cdevents.settings import CdeventsHookSettings
 from bridge.domain.events import derive_id
 from bridge.domain.facts import ObservationReported
+from bridge.domain.linking import INTENT_LABEL
 from bridge.domain.names import ImageRef, Phase, Target
 from bridge.domain.side_notes import Incident, Note, Publication
 from bridge.errors import Refused
 from bridge.formats.cloudevents import CloudEvent, read_cloudevents
 from bridge.formats.hook_body import read_body
-from bridge.formats.hook_reports import INTENT_LABEL, HookReporter, read_time
+from bridge.formats.hook_reports import HookReporter, read_time
 from bridge.formats.mapping import Subject, TargetMap
 from bridge.formats.purl import read_image_purl
 from bridge.formats.signatures import presents_secret

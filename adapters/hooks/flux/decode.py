@@ -14,9 +14,10 @@ import msgspec
 from adapters.hooks.flux.settings import FluxHookSettings
 from bridge.domain.facts import ObservationReported
 from bridge.domain.legs import tell
+from bridge.domain.linking import INTENT_LABEL
 from bridge.domain.names import Phase
 from bridge.formats.hook_body import read_body
-from bridge.formats.hook_reports import INTENT_LABEL, HookReporter, read_time
+from bridge.formats.hook_reports import HookReporter, read_time
 from bridge.formats.mapping import Subject
 from bridge.formats.signatures import is_signed_by, presents_secret
 from bridge.ports import Hint, HookMessage, HookRequest

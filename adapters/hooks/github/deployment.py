@@ -10,10 +10,11 @@ import msgspec
 
 from bridge.domain.facts import ObservationReported
 from bridge.domain.legs import tell
+from bridge.domain.linking import INTENT_LABEL
 from bridge.domain.names import ImageRef, Phase
 from bridge.formats.declarations.naming import fill_template
 from bridge.formats.hook_body import read_body
-from bridge.formats.hook_reports import INTENT_LABEL, HookReporter, read_images, read_time
+from bridge.formats.hook_reports import HookReporter, read_images, read_time
 from bridge.formats.mapping import Subject
 from bridge.ports import HookRequest
 
