@@ -53,3 +53,17 @@ STATE: dict[str, object] = {
     "known_at": "2026-08-21T17:00:00.000000Z",
     "targets": [],
 }
+INCIDENTS = {
+    "incidents": [
+        {
+            "id": _ID,
+            "title": "Too many errors in shop",
+            "severity": "page",
+            "service": "shop",
+            "environment": "production",
+            "started_at": "2026-08-21T16:52:00.000000Z",
+            "ended_at": None,
+            "source": {"kind": "alertmanager", "name": "hook:alerts"},
+        }
+    ]
+}

@@ -26,6 +26,14 @@ def says_nothing(turn: Turn, fact: ObservationReported) -> bool:
     return fact.pushed and _shows_nothing(fact) and not any(_names(fact, record) for record in _intents(turn))
 
 
+def moves_on(turn: Turn, fact: ObservationReported) -> bool:
+    """Whether it decides, and says that something was so at a later time.
+
+    Such a report is news although nothing else changed: what is delivered after it of an earlier time is then known to be old.
+    """
+    return fact.pushed and fact.source_time is not None and not stands_aside(turn, fact)
+
+
 def _shows_nothing(fact: ObservationReported) -> bool:
     return not fact.artifacts and fact.phase is not Phase.GONE
 

@@ -210,7 +210,7 @@ def _is_of(record: IntentRecord, seen: Seen, before: Artifacts) -> bool:
 def _observe(turn: Turn, fact: ObservationReported) -> str:
     state, observer = turn.state, fact.source.name
     last = state.reports.get(observer)
-    if last is not None and _says_the_same(fact, last):
+    if last is not None and _says_the_same(fact, last) and not pushed.moves_on(turn, fact):
         if fact.id is not None:
             turn.remember(fact.id)  # delivered again when something else runs, it must not look new
         return last.id

@@ -234,8 +234,13 @@ async def test_notes_are_kept_and_counted(client: Client, bridge: FakeBridge) ->
     for body in (reports.alerts(), reports.alerts(), reports.alerts("resolved", "2026-03-02T12:20:00Z")):
         status, said = await send_report(client, body)
         assert (status, said["recorded"], said["noted"]) == (202, 0, 1)
-    (incident,) = await bridge.log.incidents(IncidentQuery())
-    assert incident.ended_at is not None
+    (incident,) = (await (await client.get("/api/v1/incidents?service=shop")).json())["incidents"]
+    assert (incident["started_at"], incident["ended_at"]) == (
+        "2026-03-02T12:06:00.828123Z",
+        "2026-03-02T12:20:00.000000Z",
+    )
+    assert (incident["environment"], incident["severity"]) == ("production", "page")
+    assert (await (await client.get("/api/v1/incidents?service=other")).json())["incidents"] == []
     assert await bridge.log.last_position() == 0, "an incident is no event"
 
 

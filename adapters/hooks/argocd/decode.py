@@ -59,12 +59,12 @@ class ArgocdDecoder:
         state = told.operation_state or OperationState()
         operation = state.operation
         sync = operation.sync if operation is not None else None
-        if sync is not None and sync.dry_run:
-            return None
+        if sync is not None and (sync.dry_run or sync.auto_heal_attempts_count):
+            return None  # a self-heal puts back what was there, again and again where somebody else holds on to it
         phase, at = _progress(told, state)
         if phase is None or at is None:
             return None
-        partial = sync is not None and bool(sync.resources or sync.auto_heal_attempts_count)
+        partial = sync is not None and bool(sync.resources)
         images, origin = _images(told, state, phase, partial=partial)
         started, finished = _times(state)
         by = operation.initiated_by if operation is not None else None
