@@ -80,6 +80,7 @@ def application(**status: Any) -> dict[str, Any]:
             "sync": {"status": "Synced", "revision": TIP},
             "health": {"status": "Healthy", "lastTransitionTime": "2026-03-02T12:02:00Z"},
             "summary": {"images": ["ghcr.io/acme/shop:v1", "ghcr.io/acme/shop:v2"]},
+            "reconciledAt": "2026-03-02T12:00:50Z",
             "operationState": state,
         },
     }

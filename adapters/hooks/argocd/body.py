@@ -118,4 +118,5 @@ class Notification(msgspec.Struct, rename="camel"):
     sync: Sync | None = None
     health: Health | None = None
     summary: Summary | None = None
+    reconciled_at: str | None = None  # of the last comparison
     operation_state: OperationState | None = None

@@ -78,6 +78,7 @@ class ArgocdDecoder:
             revision=state.sync_result.revision if state.sync_result is not None else None,
             actor=(by.username or ("automated sync" if automated else None)) if by is not None else None,
             legs=tell(
+                noticed=_noticed(told, state, started) if automated else None,
                 sync_started=(started, "operationState.startedAt") if started is not None else None,
                 applied=(finished, "operationState.finishedAt")
                 if finished is not None and state.phase == "Succeeded" and not partial
@@ -110,6 +111,14 @@ def _times(state: OperationState) -> tuple[datetime | None, datetime | None]:
         time_or_none(state.started_at, "operationState.startedAt"),
         time_or_none(state.finished_at, "operationState.finishedAt"),
     )
+
+
+def _noticed(told: Notification, state: OperationState, started: datetime | None) -> tuple[datetime, str] | None:
+    """A sync that Argo CD began by itself follows from the comparison before it; later ones move that time on."""
+    compared = time_or_none(told.reconciled_at, "reconciledAt")
+    if state.phase != "Running" or compared is None or started is None or compared > started:
+        return None
+    return compared, "reconciledAt before the automated sync"
 
 
 def _progress(told: Notification, state: OperationState) -> tuple[Phase | None, datetime | None]:

@@ -77,6 +77,27 @@ def test_every_phase_of_an_operation_is_told_with_its_own_time() -> None:
     assert seen[1].details["reason"] == "one or more objects failed to apply"
 
 
+def test_an_automated_sync_was_noticed_by_the_comparison_that_began_it() -> None:
+    operation = {"initiatedBy": {"automated": True}, "sync": {"revision": TIP}}
+    running = argocd(operationState={"phase": "Running", "finishedAt": None, "operation": operation})
+    legs = running.details["legs"]
+    assert isinstance(legs, dict)
+    assert legs["noticed"] == {
+        "at": "2026-03-02T12:00:50.000000Z",
+        "said_by": "reconciledAt before the automated sync",
+    }
+    assert running.actor == "automated sync"
+    for status in (
+        {"operationState": {"phase": "Running"}},  # somebody asked for it
+        {"operationState": {"phase": "Succeeded", "operation": operation}},  # it was compared again since
+        {
+            "operationState": {"phase": "Running", "operation": operation},
+            "reconciledAt": "2026-03-02T12:01:01Z",
+        },
+    ):
+        assert "noticed" not in str(argocd(**status).details["legs"])
+
+
 def test_an_old_argo_cd_without_images_in_the_result_is_read_by_its_summary_once_it_is_healthy() -> None:
     plain = {"revision": TIP, "resources": [{"kind": "Deployment", "syncPhase": "Sync"}]}
     summary = {"images": ["ghcr.io/acme/shop:v2", "not an image", "nginx"]}
