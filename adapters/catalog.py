@@ -18,6 +18,12 @@ ADAPTERS = {
     ("hook", "bitbucket"): "adapters.hooks.bitbucket",
     ("hook", "gitea"): "adapters.hooks.gitea",
     ("hook", "gitlab"): "adapters.hooks.gitlab",
+    ("hook", "argocd"): "adapters.hooks.argocd",
+    ("hook", "flux"): "adapters.hooks.flux",
+    ("hook", "cdevents"): "adapters.hooks.cdevents",
+    ("hook", "alertmanager"): "adapters.hooks.alertmanager",
+    ("hook", "distribution"): "adapters.hooks.distribution",
+    ("hook", "harbor"): "adapters.hooks.harbor",
 }
 
 # The adapters that the configuration lists, and the name of their table in the module's settings.py.
@@ -28,6 +34,12 @@ SETTINGS = {
     ("hook", "bitbucket"): "BitbucketHookSettings",
     ("hook", "gitea"): "GiteaHookSettings",
     ("hook", "gitlab"): "GitlabHookSettings",
+    ("hook", "argocd"): "ArgocdHookSettings",
+    ("hook", "flux"): "FluxHookSettings",
+    ("hook", "cdevents"): "CdeventsHookSettings",
+    ("hook", "alertmanager"): "AlertmanagerHookSettings",
+    ("hook", "distribution"): "DistributionHookSettings",
+    ("hook", "harbor"): "HarborHookSettings",
 }
 
 

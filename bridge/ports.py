@@ -17,6 +17,7 @@ from bridge.domain.events import RecordedEvent as RecordedEvent  # noqa: PLC0414
 from bridge.domain.facts import Fact
 from bridge.domain.names import ImageRef, Model, Phase, Target
 from bridge.domain.noise import CommitCount, Tally, TallyKey
+from bridge.domain.side_notes import Incident, Note, PublicationKey
 
 # --- the event log -------------------------------------------------------------------------------------------------
 
@@ -36,13 +37,14 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """One batch: events in order, each source's new cursor and count, and perhaps a snapshot; all of it or nothing is stored."""
+    """One batch: events in order, cursors and counts of sources, notes, and perhaps a snapshot; all or nothing is stored."""
 
     events: Sequence[Event]
     recorded_at: datetime
     cursors: Mapping[str, str] = field(default_factory=dict)
     snapshot: Snapshot | None = None
     commits: Mapping[str, CommitCount] = field(default_factory=dict)  # by source, to be added to its count
+    notes: Sequence[Note] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,17 @@ class EventQuery:
     intent_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentQuery:
+    """Which incidents: a part of each lies between ``since`` and ``until``; every filter given must hold."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    service: str | None = None
+    environment: str | None = None
+    limit: int = 1000
+
+
 @dataclass(frozen=True, slots=True)
 class TrackState:
     """The state of one track of one target at the time asked for: the event that began it."""
@@ -135,6 +148,12 @@ class EventReader(Protocol):
 
     async def commit_tallies(self, *, source: str | None = None) -> Sequence[tuple[str, TallyKey, Tally]]:
         """What each source, or one of them, has counted of its commits: source, key, tally, in this order."""
+
+    async def publications(self, artifacts: Sequence[ImageRef]) -> Sequence[tuple[PublicationKey, datetime]]:
+        """When these artifacts were published, as far as it was told: by digest where they have one, else by repository and tag."""
+
+    async def incidents(self, query: IncidentQuery) -> Sequence[Incident]:
+        """The incidents that the query asks for, newest first."""
 
 
 # --- sources of intents --------------------------------------------------------------------------------------------
@@ -221,11 +240,15 @@ class HookRequest:
 
 @dataclass(frozen=True, slots=True)
 class HookMessage:
-    """What a delivery says: its event in the sender's word, hints for sources, reports for the log. Neither: a ping."""
+    """What a delivery says: its event in the sender's word, hints for sources, reports for the log, notes. None of them: a ping.
+
+    A report is ``pushed`` and brings its own id, so that the log knows it when it is delivered again.
+    """
 
     event: str
     hints: tuple[Hint, ...] = ()
     reports: tuple[Fact, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 class HookDecoder(Protocol):
@@ -238,6 +261,9 @@ class HookDecoder(Protocol):
         """Whether the request proves that its sender knows one of ``secrets`` (never empty), compared in constant time.
 
         Looks at headers and raw bytes only: what is not genuine is never parsed.
+
+        Raises:
+            Refused: the proof is of a kind that can't be checked.
         """
 
     def decode(self, request: HookRequest) -> HookMessage | None:
@@ -320,9 +346,10 @@ class FactInbox(Protocol):
         source: str | None = None,
         cursor: str | None = None,
         commits: CommitCount | None = None,
+        notes: Sequence[Note] = (),
         wait: bool = True,
     ) -> Sequence[FactOutcome]:
-        """Return once the facts, their conclusions, the cursor and the count are durable; one outcome a fact, in order.
+        """Return once the facts, their conclusions, the cursor, the count and the notes are durable; one outcome a fact, in order.
 
         With ``wait`` False a full inbox raises at once. Raises Unavailable: full, closing, or the log can't be written; nothing
         was stored then.

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from bridge.api import compare, events, export, health, hooks, intents, noise, observations, openapi, parameters, state
+from bridge.api import (
+    compare,
+    events,
+    export,
+    health,
+    hooks,
+    incidents,
+    intents,
+    noise,
+    observations,
+    openapi,
+    parameters,
+    state,
+)
 from bridge.api import examples as shown
 from bridge.api.endpoint import Answer, Endpoint
 from bridge.api.problems import (
@@ -65,10 +78,13 @@ WRITES = (
         path="/api/v1/hooks/{name}",
         handler=hooks.take_delivery,
         name="takeDelivery",
-        summary="A webhook of a Git host or another system: a push makes the sources poll now, a report is recorded.",
+        summary="A webhook: a push makes the sources poll now, a report is recorded, a publication or an incident is noted.",
         verb=None,
         answers={
-            202: Answer("Taken: the sources that poll now, and how many reports are recorded.", shown.DELIVERY_TAKEN),
+            202: Answer(
+                "Taken: the sources that poll now, how many reports were news, and how many notes were taken.",
+                shown.DELIVERY_TAKEN,
+            ),
             200: Answer("A ping.", shown.PING_TAKEN),
             204: Answer("Genuine, but such events say nothing here.", content_type=None),
         },
@@ -146,6 +162,23 @@ READS = (
         verb=ScopeVerb.READ,
         parameters=(parameters.FROM_WEEK, parameters.TO_WEEK, parameters.SOURCE),
         answers={200: Answer("The figures of each source and over all, with their definitions.", shown.NOISE)},
+        problems=(UNAVAILABLE,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/v1/incidents",
+        handler=incidents.list_incidents,
+        name="listIncidents",
+        summary="The incidents that alerting reported, newest first: those of which a part lies between `since` and `until`.",
+        verb=ScopeVerb.READ,
+        parameters=(
+            parameters.SINCE,
+            parameters.UNTIL,
+            parameters.SERVICE,
+            parameters.ENVIRONMENT,
+            parameters.LIMIT,
+        ),
+        answers={200: Answer("The incidents; `ended_at` is null while one goes on.", shown.INCIDENTS)},
         problems=(UNAVAILABLE,),
     ),
     Endpoint(

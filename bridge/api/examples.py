@@ -45,8 +45,8 @@ OBSERVATION_BODY = {
 }
 OBSERVATION_ANSWER = {"id": "5f0c", "position": 1240, "appended": True}
 OBSERVATION_REPEATED = {"id": "5f0c", "position": None, "appended": False}
-DELIVERY_TAKEN = {"event": "push", "woken": ["infra"], "recorded": 0}
-PING_TAKEN: dict[str, object] = {"event": "ping", "woken": [], "recorded": 0}
+DELIVERY_TAKEN = {"event": "push", "woken": ["infra"], "recorded": 0, "noted": 0}
+PING_TAKEN: dict[str, object] = {"event": "ping", "woken": [], "recorded": 0, "noted": 0}
 EVENTS_PAGE: dict[str, object] = {"events": [], "next": None, "last_position": 1240}
 STATE: dict[str, object] = {
     "at": "2026-08-21T17:00:00.000000Z",
@@ -98,4 +98,18 @@ NOISE: dict[str, object] = {
     "overall": _NOISE,
     "sources": [{"source": "infra", **_NOISE}],
     "definitions": {"noise/1": "..."},
+}
+INCIDENTS = {
+    "incidents": [
+        {
+            "id": _ID,
+            "title": "Too many errors in shop",
+            "severity": "page",
+            "service": "shop",
+            "environment": "production",
+            "started_at": "2026-08-21T16:52:00.000000Z",
+            "ended_at": None,
+            "source": {"kind": "alertmanager", "name": "hook:alerts"},
+        }
+    ]
 }

@@ -1,4 +1,6 @@
-"""``POST /hooks/{name}``: what a Git host or another system posts. A push is a hint to poll now; a report is a fact.
+"""``POST /hooks/{name}``: what a Git host or another system posts.
+
+A push is a hint to poll now; a report is a fact; a note of an artifact's publication or of an incident is kept beside the log.
 
 The sender is checked over the raw body before anything of it is read, and learns nothing from a refusal. Deliveries are not
 remembered: a hint repeated is one more poll that finds nothing, a report repeated is in the log already.
@@ -17,6 +19,7 @@ from bridge.api.endpoint import LARGEST_BODY, Call, json_answer, refuse_codings
 from bridge.api.problems import BODY_TOO_LARGE, NOT_FOUND, NOT_GENUINE, UNAVAILABLE, Problem
 from bridge.api.wiring import Hook
 from bridge.domain.facts import ObservationReported
+from bridge.domain.side_notes import Incident
 from bridge.errors import Refused
 from bridge.formats.scopes import ScopeVerb
 from bridge.ports import HookMessage, HookRequest
@@ -62,12 +65,13 @@ async def take_delivery(call: Call) -> web.StreamResponse:
         _count(call, hook, "ignored")
         return web.Response(status=204)
     recorded = await _record(call, client, message)
+    told = bool(message.hints or message.reports or message.notes)
     woken = call.wiring.wake(hook.wakes, message.hints)
     matched = not message.hints or bool(woken)
     _count(call, hook, "taken" if matched else "unmatched")
     _note(hook, message, woken)
-    answer = {"event": message.event, "woken": sorted(woken), "recorded": recorded}
-    return json_answer(_encode(answer), status=202 if message.hints or message.reports else 200)
+    answer = {"event": message.event, "woken": sorted(woken), "recorded": recorded, "noted": len(message.notes)}
+    return json_answer(_encode(answer), status=202 if told else 200)
 
 
 def _examine(hook: Hook, request: HookRequest) -> tuple[bool, HookMessage | None]:
@@ -81,13 +85,15 @@ def _examine(hook: Hook, request: HookRequest) -> tuple[bool, HookMessage | None
 
 
 async def _record(call: Call, client: Client | None, message: HookMessage) -> int:
-    if not message.reports:
+    if not message.reports and not message.notes:
         return 0
     if client is not None:
         for report in message.reports:
             target = report.target if isinstance(report, ObservationReported) else None
             client.require(ScopeVerb.OBSERVATIONS_WRITE, target)
-    outcomes = await call.wiring.inbox.submit(message.reports, wait=False)
+        for note in message.notes:
+            client.require(ScopeVerb.OBSERVATIONS_WRITE, note.target if isinstance(note, Incident) else None)
+    outcomes = await call.wiring.inbox.submit(message.reports, notes=message.notes, wait=False)
     return sum(outcome.appended for outcome in outcomes)
 
 

@@ -1,21 +1,23 @@
 """Gathers from the log what the story of one intent needs, asking for no more than its state leaves open.
 
-An intent that has ended costs two look-ups; one that is waited for costs a few, each by an index, each about its target only.
+An intent costs a few look-ups, each by an index, each about its target only and of a bounded number of events.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import msgspec
 
 from bridge.domain.events import Event, EventKind, Track
+from bridge.domain.legs import Claim, LegBook, Moment, shows_live
 from bridge.domain.matching import match_artifacts
 from bridge.domain.names import Model, Phase, Target
 from bridge.domain.outcomes import STATE_AFTER, IntentState, governing_model
 from bridge.domain.policies import Policies
+from bridge.domain.side_notes import Publications
 from bridge.domain.state_view import TRACK_OF_MODEL, phase_of
 from bridge.domain.story import Story, tell_own, tell_paired, tell_unpaired
 from bridge.formats.story_v1 import encode_story
@@ -32,12 +34,14 @@ async def tell_intent(reader: EventReader, intent_id: str, policies: Policies) -
         return None
     asked = _Asked.of(reader, recorded)
     story = await _tell(asked, policies)
-    records = [
-        msgspec.json.decode(line)
-        async for chunk in reader.records(EventQuery(intent_id=intent_id))
-        for _, line in chunk
-    ]
-    return encode_story(story, recorded.position, records)
+    story = replace(story, claims=await _gather_claims(asked, story))
+    target = asked.target
+    # A report of another target may name the intent as well: it says nothing about it.
+    about = EventQuery(intent_id=intent_id, service=target.service, environment=target.environment)
+    records = [msgspec.json.decode(line) async for chunk in reader.records(about) for _, line in chunk]
+    ran = story.ending.artifacts if story.ending is not None else asked.intent.artifacts
+    published_at = Publications(await reader.publications(ran)).published_at(ran)
+    return encode_story(story, recorded.position, records, published_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +173,46 @@ async def _tell_shadow(asked: _Asked, *, observed: bool) -> Story:
     )
 
 
+async def _gather_claims(asked: _Asked, story: Story) -> Mapping[Moment, Claim]:
+    """What observers said of the legs' ends: the report that made it a success, and the others about it in a page or so."""
+    ids = [story.paired_with] if story.paired_with is not None else []
+    if story.ending is not None and isinstance(shadow := story.ending.details.get("shadow"), dict):
+        ids.append(str(shadow.get("intent_id")))
+    book = LegBook.of(asked.intent, *ids)
+    cause = await _cause_of(asked.reader, story)
+    if cause is not None and cause.position < asked.position:
+        book.read(cause.event)
+    read, live_from = 0, cause.event.source if cause is not None else None
+    async for recorded in asked.later(EventKind.OBSERVATION_REPORTED):
+        read += 1
+        about = book.read(recorded.event)
+        if about and live_from is None and shows_live(recorded.event):
+            live_from = recorded.event.source
+        overtaken = (
+            not about and shows_live(recorded.event) and cause is not None and recorded.position > cause.position
+        )
+        if overtaken or read >= _PAGE:
+            break
+    if cause is not None:
+        book.read(cause.event)
+    book.live(story.legs.live_at, live_from)
+    return book.claims
+
+
+async def _cause_of(reader: EventReader, story: Story) -> RecordedEvent | None:
+    """The report from which the ending was concluded."""
+    for event_id in story.ending.causes if story.ending is not None else ():
+        recorded = await reader.event(event_id)
+        if recorded is not None and recorded.event.kind is EventKind.OBSERVATION_REPORTED:
+            return recorded
+    return None
+
+
 async def _first_live(asked: _Asked, *, up_to: int | None) -> datetime | None:
     """When the target was first seen to run the shadow's artifacts after it was declared."""
     async for recorded in asked.later(EventKind.OBSERVATION_REPORTED, up_to=up_to):
         event = recorded.event
-        if phase_of(event) is Phase.LIVE and match_artifacts(asked.intent.artifacts, event.artifacts).is_full:
+        if shows_live(event) and match_artifacts(asked.intent.artifacts, event.artifacts).is_full:
             return event.source_time or event.received_at
     return None
 

@@ -17,6 +17,7 @@ from bridge.domain.names import Target
 from bridge.domain.noise_report import DEFINITIONS as NOISE_DEFINITIONS
 from bridge.domain.noise_report import NoiseReport
 from bridge.domain.policies import Policies
+from bridge.domain.side_notes import Publications
 from bridge.domain.state_view import TRACK_OF_MODEL, TrackEvent, view_target
 from bridge.domain.times import format_time
 from bridge.errors import Refused
@@ -106,7 +107,8 @@ async def answer_compare(
             await asyncio.sleep(0)
     comparison.know_commits(await reader.commit_tallies())
     # The report walks every intent of the range; in a thread the interpreter shares its time with the loop.
-    report = await asyncio.to_thread(comparison.report)
+    publications = Publications(await reader.publications(comparison.ran()))
+    report = await asyncio.to_thread(comparison.report, publications)
     return {
         "range": {
             "definition": "range/1",

@@ -47,6 +47,13 @@ def _side_by_side(report: Report) -> Table:
         _add(table, f"  of which {_words(part)}", {model: intents[model]["of_which"][part] for model in _MODELS})
     table.add_section()
     _add_times(table, "lead time", {model: models[model]["lead_time"] for model in _MODELS})
+    for name in models[_MODELS[0]]["legs"]["legs"]:
+        leg = {model: models[model]["legs"]["legs"][name] for model in _MODELS}
+        if any(figures["n"] for figures in leg.values()):
+            _add_times(table, f"  {_words(name)}", leg)
+    published = {model: models[model]["publication_to_live"] for model in _MODELS}
+    if any(figures["n"] for figures in published.values()):
+        _add_times(table, "publication to live", published)
     table.add_section()
     pairs = report["pairs"]
     _add(table, "declared in both models", dict.fromkeys(_MODELS, pairs["n"]))
@@ -132,6 +139,9 @@ def _show_notes(console: Console, report: Report) -> None:
         for key in ("out_of_band", "drift", "rollbacks", "divergences", "removals")
         if not report[key]["n"]
     }
+    for key in ("legs", "publication_to_live"):
+        if not any(_has_figures(report["models"][model][key]) for model in _MODELS):
+            unused.add(report["models"][_MODELS[0]][key]["definition"])
     pairs = report["pairs"]
     if not pairs["n"]:
         unused |= {
@@ -147,6 +157,11 @@ def _show_notes(console: Console, report: Report) -> None:
     for text in (f"Clock skew between the compared times: {bound}.", *report["caveats"]):
         console.print(cell(text))
     show_definitions(console, report["definitions"], unused=unused)
+
+
+def _has_figures(figure: Mapping[str, Any]) -> bool:
+    """Whether anything was measured: of legs, whether any of them was."""
+    return any(leg["n"] for leg in figure["legs"].values()) if "legs" in figure else bool(figure["n"])
 
 
 def _when(text: object, otherwise: str) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from bridge.domain.events import Event, EventKind
-from bridge.domain.names import Model, Target
+from bridge.domain.names import ImageRef, Model, Target
 from bridge.domain.outcomes import IntentState, follow
 
 # Why a deployment has no lead time, in the order in which the reasons are looked for: each deployment has at most one.
@@ -38,6 +39,8 @@ class ComparedIntent:
     by_tag: bool = False
     lead_seconds: float | None = None
     excluded: str | None = None  # why its lead time counts nowhere
+    live_at: datetime | None = None
+    ran: tuple[ImageRef, ...] = ()  # what was seen to run, with the digests that came to be known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +187,7 @@ def _measure(intent: ComparedIntent, event: Event) -> None:
     intent.failed |= bool(flags.get("failed"))
     intent.by_tag = flags.get("matched_by") == "tag"
     intent.lead_seconds = seconds_in(event, "lead_seconds")
+    intent.live_at, intent.ran = event.source_time, event.artifacts
     if event.kind is EventKind.TARGET_BASELINE:
         intent.excluded = _RAN_BEFORE
     else:

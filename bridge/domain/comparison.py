@@ -11,14 +11,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from bridge.domain.compared_intents import ComparedIntent, IntentLedger, Pair
+from bridge.domain.compared_legs import LegLedger, report_legs
 from bridge.domain.drift_episodes import DriftEpisodes
 from bridge.domain.events import Event, EventKind
-from bridge.domain.names import Model, Target
+from bridge.domain.legs import Leg
+from bridge.domain.names import ImageRef, Model, Target
 from bridge.domain.noise_report import DEFINITIONS as NOISE_DEFINITIONS
 from bridge.domain.noise_report import NoiseReport, SourceTally
 from bridge.domain.outcomes import STATE_AFTER, IntentState, governing_model
 from bridge.domain.policies import Policies
+from bridge.domain.published_times import PublishedTimes
 from bridge.domain.quantiles import summarize_seconds
+from bridge.domain.side_notes import Publications
 from bridge.domain.write_access import WriteAccess
 
 # A changed meaning gets a new number, so that a kept report can be read by its own definitions.
@@ -33,6 +37,12 @@ DEFINITIONS: Mapping[str, str] = {
     "lead_time/1": "Seconds from an intent's declared time to the time from which an observer says it runs, over the succeeded "
     "intents of the model. A paired shadow is measured from its own declaration to the same live time. n and the exclusions "
     "add up to the succeeded. Quantiles by linear interpolation between order statistics.",
+    "legs/1": "The parts of lead_time/1, over the same deployments without shadows: declared (by the source), noticed (the CD "
+    "system knew of the wish), sync_started (it began to act), applied (the new objects are in the cluster), live. Each end is the "
+    "first statement of it in the log. A leg counts where both ends were told and are in order; not_told and contradictory_times "
+    "count the others. complete: deployments of which every leg counts; their legs add up to the lead time, which is `total`.",
+    "publication_to_live/1": "Seconds from the time at which a registry took the last of the artifacts to the live time, over the "
+    "same deployments without shadows. publication_not_known: no registry told it, or a tag was published with several digests.",
     "pairs/1": "Deployments that both models declared, by the time at which the bridge received the second declaration; only "
     "pairs within the pairing window are compared. first: which model declared earlier.",
     "declared_difference/1": "Declared time of the Git intent minus that of the API intent, in seconds, over the pairs; positive: "
@@ -69,6 +79,7 @@ COMPARED_KINDS = frozenset(
     {
         EventKind.INTENT_DECLARED,
         EventKind.INTENT_WITHDRAWN,
+        EventKind.OBSERVATION_REPORTED,
         EventKind.DEPLOYMENT_ROLLED_BACK,
         EventKind.DEPLOYMENT_OUT_OF_BAND,
         EventKind.DEPLOYMENT_REMOVED,
@@ -108,6 +119,7 @@ class Comparison:
         self._counts: Counter[str] = Counter()
         self._access = WriteAccess()
         self._commits: Sequence[SourceTally] = ()
+        self._legs = LegLedger()
 
     def know_target(self, target: Target, *, declared_by: Iterable[Model], observed: bool) -> None:
         """Say what the range alone may not show: which models ever declared the target, and whether it was ever observed."""
@@ -127,16 +139,22 @@ class Comparison:
             self._ledger.declare(event, counted=in_range)
             if in_range:
                 self._access.add(event)
+                self._legs.declare(event)
+        elif kind is EventKind.OBSERVATION_REPORTED:
+            self._legs.observe(event)
         elif kind is EventKind.INTENT_WITHDRAWN:
             self._ledger.withdraw(event)
         elif kind in STATE_AFTER:
             self._observed.add(event.target)
             self._ledger.conclude(event)
+            if kind is EventKind.DEPLOYMENT_SUCCEEDED:
+                self._legs.succeed(event)
             if in_range and event.details.get("corrects") == EventKind.DEPLOYMENT_OUT_OF_BAND:
                 self._counts["out_of_band.corrected"] += 1
         elif kind is EventKind.MODELS_AGREED:
             self.know_target(event.target, declared_by=Model, observed=False)
             self._ledger.agree(event, in_range=in_range)
+            self._legs.agree(str(event.details.get("gitops_intent")), str(event.details.get("api_intent")))
         elif kind is EventKind.DRIFT_CLOSED:
             self._episodes.close(event)
         elif in_range:
@@ -146,11 +164,17 @@ class Comparison:
         """Say what the sources counted of their commits; only the weeks of the range are used."""
         self._commits = tallies
 
-    def report(self) -> dict[str, object]:
-        """The figures so far, JSON-ready."""
+    def ran(self) -> list[ImageRef]:
+        """What the counted deployments made live: when it was published is asked of the log before the report."""
+        found = {image for _, intent in self._ledger.counted() for image in intent.ran}
+        return sorted(found, key=lambda image: image.sort_key)
+
+    def report(self, publications: Publications | None = None) -> dict[str, object]:
+        """The figures so far, JSON-ready; ``publications`` as far as they are known of what ``ran``."""
+        known = publications or Publications(())
         noise = NoiseReport(self._commits, since=self._since, until=self._until)
         return {
-            "models": {model.value: self._report_model(model) for model in Model},
+            "models": {model.value: self._report_model(model, known) for model in Model},
             "pairs": self._report_pairs(),
             "out_of_band": self._figure("out_of_band", "same_tag", "gone", "gap", "corrected"),
             "drift": {"definition": "drift/1", **self._episodes.report()},
@@ -186,11 +210,13 @@ class Comparison:
         split = {part: self._counts[f"{name}.{part}"] for part in parts}
         return {"definition": f"{name}/1", "n": self._counts[name], **split}
 
-    def _report_model(self, model: Model) -> dict[str, object]:
+    def _report_model(self, model: Model, publications: Publications) -> dict[str, object]:
         outcomes = dict.fromkeys(OUTCOMES, 0)
         of_which = dict.fromkeys(OF_WHICH, 0)
         excluded: Counter[str] = Counter()
         leads: list[float] = []
+        legs: list[dict[str, Leg]] = []
+        published = PublishedTimes(publications)
         for intent_id, intent in self._ledger.counted():
             if intent.model is not model:
                 continue
@@ -205,6 +231,9 @@ class Comparison:
                     excluded[reason] += 1
                 else:
                     leads.append(lead)
+                    if told is intent:
+                        legs.append(self._legs.legs_of(intent_id))
+                        published.add(intent.ran, intent.live_at)
         total = sum(outcomes.values())
         none = "no intent succeeded in the range" if not outcomes["succeeded"] else "every deployment was excluded"
         return {
@@ -214,6 +243,8 @@ class Comparison:
                 **summarize_seconds(leads, nothing=none),
                 "excluded": dict(sorted(excluded.items())),
             },
+            "legs": {"definition": "legs/1", **report_legs(legs, nothing=none)},
+            "publication_to_live": {"definition": "publication_to_live/1", **published.report(nothing=none)},
         }
 
     def _governs(self, target: Target) -> Model | None:

@@ -42,9 +42,10 @@ def intent_event(
     )
 
 
-def observation_event(turn: Turn, fact: ObservationReported, seen: Seen) -> Event:
-    """Record a report, and what the one before it showed."""
+def observation_event(turn: Turn, fact: ObservationReported, seen: Seen, *, aside: bool) -> Event:
+    """Record a report, and what the one before it showed; one that stands aside is told of no track."""
     track = Track.RUNNING if fact.phase in {Phase.LIVE, Phase.GONE} else Track.ROLLOUT
+    flags = {"pushed": fact.pushed, "aside": aside}
     current = turn.state.current
     return Event(
         id=seen.id,
@@ -54,9 +55,10 @@ def observation_event(turn: Turn, fact: ObservationReported, seen: Seen) -> Even
         artifacts=fact.artifacts,
         previous_artifacts=current.artifacts if current is not None else (),
         source_time=fact.source_time,
+        intent_id=fact.intent_id,
         actor=fact.actor,
         source=fact.source,
-        details={**fact.details, "phase": fact.phase.value},
-        track=track,
-        effective_at=turn.effective(track, seen.live_at),
+        details={**fact.details, "phase": fact.phase.value} | {name: True for name, holds in flags.items() if holds},
+        track=None if aside else track,
+        effective_at=None if aside else turn.effective(track, seen.live_at),
     )

@@ -55,7 +55,11 @@ class ObservationReported:
     """An observer's report of what ``target`` runs.
 
     ``id`` None (the usual case) lets the core derive it from the observer's previous report of the target and the content
-    (artifacts and phase), so that an unchanged report adds nothing and v1, v2, v1 are three facts.
+    (artifacts, phase and link), so that an unchanged report adds nothing and v1, v2, v1 are three facts.
+
+    ``intent_id`` is the intent that the observed system itself carries along: a claim, of any text. ``source.revision`` is the
+    commit that it has synced, where it tells. ``pushed``: it was posted by a hook, so that it may come late, twice or out of
+    order; what an observer reads, and what is newer, then wins.
     """
 
     id: str | None = None
@@ -65,6 +69,8 @@ class ObservationReported:
     source: SourceRef  # the observer
     source_time: datetime | None = None
     actor: str | None = None
+    intent_id: str | None = None
+    pushed: bool = False
     details: Details = field(default_factory=dict)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bridge.domain.events import EventKind
+from bridge.domain.linking import choose, link
 from bridge.domain.matching import Match, match_artifacts, match_image, pin
 from bridge.domain.names import Phase
 from bridge.domain.target_state import Artifacts, IntentRecord, Seen
@@ -26,8 +27,8 @@ def satisfies(record: IntentRecord, seen: Seen) -> bool:
 
 
 def find_satisfied(records: Sequence[IntentRecord], seen: Seen) -> IntentRecord | None:
-    """The newest of the records that ``seen`` satisfies."""
-    return next((record for record in reversed(records) if satisfies(record, seen)), None)
+    """Of the records that ``seen`` satisfies the one that it names, else the newest."""
+    return choose(records, seen, lambda record: satisfies(record, seen))
 
 
 def open_obligation(turn: Turn, record: IntentRecord) -> None:
@@ -91,6 +92,8 @@ def advance(turn: Turn, record: IntentRecord, sign: Sign, seen: Seen | None = No
     if record.gap:
         details["gap"] = True
     record.late = record.late or kind is EventKind.DEPLOYMENT_LATE
+    if seen is not None and sign is not Sign.OVERTAKEN:
+        details["linked_by"] = link(record, seen).value
     turn.conclude(
         kind,
         about=record.id,
@@ -138,7 +141,11 @@ def _succeed(
     lead, skewed = (None, False) if already_running else lead_time(record.declared_at, seen.live_at)
     details: dict[str, object] = {"lead_seconds": lead}
     if not record.withdrawal:
-        details |= {"matched_by": match.value, "confidence": "high" if match is Match.DIGEST else "low"}
+        details |= {
+            "matched_by": match.value,
+            "confidence": "high" if match is Match.DIGEST else "low",
+            "linked_by": link(record, seen).value,
+        }
     flags = {
         "already_running": already_running,
         "late": record.late,
@@ -231,7 +238,10 @@ def _place(versions: list[Artifacts], artifacts: Artifacts) -> int | None:
 def is_watched(turn: Turn) -> bool:
     """Whether an observer that covers the target can report."""
     reports, lost = turn.state.reports, turn.state.lost_observers
-    return turn.state.observed_from is not None and (not lost or any(name not in lost for name in reports))
+    if turn.state.observed_from is None:
+        return False
+    # A hook can't be seen to be lost, so where an observer is, a hook does not stand in for it.
+    return not lost or any(name not in lost and not report.pushed for name, report in reports.items())
 
 
 def blind_since(turn: Turn) -> datetime | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bridge.domain import drift, obligations, pairing
+from bridge.domain import drift, linking, obligations, pairing, pushed
 from bridge.domain.events import EventKind, derive_id
 from bridge.domain.fact_events import intent_event, observation_event
 from bridge.domain.facts import IntentDeclared, IntentWithdrawn, ObservationReported
@@ -53,7 +53,11 @@ def tick(turn: Turn) -> None:
             found = obligations.obligation_due(turn)
             assert found is not None
             _, sign, record = found
-            obligations.advance(turn, record, sign)
+            live = turn.state.live
+            if live is not None and _runs_already(turn, live, record):
+                obligations.settle(turn, record, live, already_running=True)
+            else:
+                obligations.advance(turn, record, sign)
         case "suspicion":
             suspected = drift.suspicion_due(turn)
             assert suspected is not None
@@ -61,6 +65,11 @@ def tick(turn: Turn) -> None:
             drift.call_out_of_band(turn, episode, suspicion)
         case _:
             pairing.conclude_divergence(turn)
+
+
+def _runs_already(turn: Turn, live: Seen, record: IntentRecord) -> bool:
+    """Whether the target runs what the intent wishes, though the report of it named an older intent and none came since."""
+    return live is turn.state.current and satisfies(record, live)
 
 
 def _dues(turn: Turn) -> list[tuple[datetime, str]]:
@@ -144,6 +153,7 @@ def _record(
         reason=reason,
         backfilled=fact.backfilled,
         withdrawal=withdrawal,
+        revision=fact.source.revision,
     )
 
 
@@ -200,14 +210,18 @@ def _is_of(record: IntentRecord, seen: Seen, before: Artifacts) -> bool:
 def _observe(turn: Turn, fact: ObservationReported) -> str:
     state, observer = turn.state, fact.source.name
     last = state.reports.get(observer)
-    if last is not None and last.phase is fact.phase and last.artifacts == fact.artifacts:
+    if last is not None and _says_the_same(fact, last) and not pushed.moves_on(turn, fact):
         if fact.id is not None:
             turn.remember(fact.id)  # delivered again when something else runs, it must not look new
         return last.id
     fact_id = fact.id
     if fact_id is None:
-        parts = (observer, *_target_parts(turn), last.id if last else "", fact.phase, *map(str, fact.artifacts))
+        parts = [observer, *_target_parts(turn), last.id if last else "", fact.phase, *map(str, fact.artifacts)]
+        if fact.intent_id is not None:
+            parts.append(f"intent {fact.intent_id}")
         fact_id = derive_id("observation", *parts)
+    if pushed.says_nothing(turn, fact):
+        return fact_id
     seen = Seen(
         id=fact_id,
         artifacts=fact.artifacts,
@@ -215,15 +229,36 @@ def _observe(turn: Turn, fact: ObservationReported) -> str:
         live_at=min(fact.source_time or turn.at, turn.at),
         received_at=turn.at,
         actor=fact.actor,
+        intent_id=fact.intent_id,
+        revision=fact.source.revision,
     )
+    aside = pushed.stands_aside(turn, fact)
     blind_from = obligations.blind_since(turn)
-    state.reports[observer] = Report(id=fact_id, artifacts=fact.artifacts, phase=fact.phase)
-    obligations.end_gap(turn, blind_from)
+    state.reports[observer] = Report(
+        id=fact_id,
+        artifacts=fact.artifacts,
+        phase=fact.phase,
+        intent_id=fact.intent_id,
+        revision=fact.source.revision,
+        pushed=fact.pushed,
+    )
     turn.remember(fact_id)
-    turn.events.append(observation_event(turn, fact, seen))
-    _reconcile(turn, seen)
-    state.gap_since_report = False
+    if not aside:
+        obligations.end_gap(turn, blind_from)
+    turn.events.append(observation_event(turn, fact, seen, aside=aside))
+    if not aside:
+        _reconcile(turn, seen)
+        state.gap_since_report = False
     return fact_id
+
+
+def _says_the_same(fact: ObservationReported, last: Report) -> bool:
+    """Whether it is what the observer said last. A revision alone is no news, unless it is all that is shown."""
+    if last.phase is not fact.phase or last.artifacts != fact.artifacts:
+        return False
+    if fact.intent_id is not None and fact.intent_id != last.intent_id:
+        return False
+    return bool(fact.artifacts) or not fact.pushed or fact.source.revision == last.revision
 
 
 def _reconcile(turn: Turn, seen: Seen) -> None:
@@ -238,7 +273,8 @@ def _reconcile(turn: Turn, seen: Seen) -> None:
         state.running = Running.EXPLAINED
     else:
         before = state.live.artifacts if state.live is not None else ()
-        record = next((each for each in reversed(state.of(turn.governing).open) if _is_of(each, seen, before)), None)
+        pending = state.of(turn.governing).open
+        record = linking.choose(pending, seen, lambda each: _is_of(each, seen, before))
         if record is not None:
             obligations.advance(turn, record, Sign.ROLLOUT if seen.phase in _ROLLING else Sign.FAILURE, seen)
 
@@ -286,7 +322,8 @@ def _reconcile_running(turn: Turn, seen: Seen, previous: Seen | None) -> None:
 def _classify(turn: Turn, seen: Seen, previous: Seen | None, record: IntentRecord | None) -> Saw:
     state = turn.state
     unchanged = state.live is not None and _runs_the_same(state.live, seen)
-    if unchanged and previous is not None and previous.phase is seen.phase:
+    named = record is not None and linking.link(record, seen) is linking.Link.INTENT_ID
+    if unchanged and not named and previous is not None and previous.phase is seen.phase:
         return Saw.SAME
     if state.expected is None:  # the first report was of a rollout, of whatever age: this one completes the baseline
         return Saw.SAME if record is None or record.backfilled else Saw.INTENDED

@@ -6,11 +6,12 @@ only read. A shadow has no conclusions of its own: it follows its paired intent,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bridge.domain.events import Event, EventKind
+from bridge.domain.legs import Claim, Moment
 from bridge.domain.outcomes import FINAL_STATES, IntentState, follow
 
 _ENDINGS = frozenset({EventKind.DEPLOYMENT_SUCCEEDED, EventKind.TARGET_BASELINE})
@@ -33,6 +34,7 @@ class Story:
     state: IntentState
     lead_seconds: float | None = None
     legs: Legs = field(default_factory=Legs)
+    claims: Mapping[Moment, Claim] = field(default_factory=dict)  # who said what of the legs' ends
     ending: Event | None = None  # the conclusion that it runs
     shadow: bool = False
     paired_with: str | None = None  # the other model's intent for the same deployment

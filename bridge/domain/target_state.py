@@ -28,6 +28,7 @@ class IntentRecord:
     reason: str | None
     backfilled: bool
     withdrawal: bool = False
+    revision: str | None = None  # the commit that declared it, for a Git intent
     phase: IntentPhase = IntentPhase.WAITING
     # Deadlines run from here. It moves on by the length of every gap in observation; None: there is no deadline.
     watch_from: datetime | None = None
@@ -60,15 +61,20 @@ class Seen:
     live_at: datetime  # the observer's claim, no later than we learned of it
     received_at: datetime
     actor: str | None = None
+    intent_id: str | None = None  # the intent that the observed system names
+    revision: str | None = None  # the commit that it has synced
 
 
 @dataclass(slots=True, kw_only=True)
 class Report:
-    """The last report of one observer: an equal one adds nothing."""
+    """The last report of one observer, or of one hook (``pushed``): an equal one adds nothing."""
 
     id: str
     artifacts: Artifacts
     phase: Phase
+    intent_id: str | None = None
+    revision: str | None = None
+    pushed: bool = False
 
 
 @dataclass(slots=True, kw_only=True)

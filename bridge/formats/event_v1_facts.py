@@ -23,8 +23,8 @@ from bridge.domain.policies import Policies
 def to_fact(event: Event) -> Fact:
     """Restore the fact that ``event`` records.
 
-    ``details`` loses the keys under which the event keeps parts of the fact: ``phase`` of an observation, ``targets`` of
-    a loss and a return, ``digest`` and ``policies`` of a configuration.
+    ``details`` loses the keys under which the event keeps parts of the fact: ``phase``, ``pushed`` and ``aside`` of an
+    observation, ``targets`` of a loss and a return, ``digest`` and ``policies`` of a configuration.
 
     Raises:
         ValueError: it is a conclusion, or lacks a part that its fact must have; the text names the event and the part.
@@ -100,7 +100,9 @@ def _observation(event: Event) -> ObservationReported:
         source=_source(event),
         source_time=event.source_time,
         actor=event.actor,
-        details=_without(event.details, "phase"),
+        intent_id=event.intent_id,
+        pushed=event.details.get("pushed") is True,
+        details=_without(event.details, "phase", "pushed", "aside"),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from bridge.formats.configuration import SecretRef, SettingsModel
+from bridge.formats.mapping import MappingRule
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 
@@ -52,3 +53,13 @@ class HookSettings(SettingsModel):
             secret if secret.file is None else secret.model_copy(update={"file": directory / secret.file.expanduser()})
             for secret in secrets
         )
+
+
+class ReportingHookSettings(HookSettings):
+    """A sender that reports what runs where."""
+
+    mapping: tuple[MappingRule, ...] = Field(
+        default=(),
+        description="from the names that it uses to services and environments, as the observers have it; the first rule that "
+        "matches counts",
+    )

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from bridge.domain.facts import Fact
 from bridge.domain.noise import CommitCount
+from bridge.domain.side_notes import Note
 from bridge.errors import DeploybridgeError, Unavailable
 from bridge.ports import FactOutcome
 
@@ -24,6 +25,7 @@ class Submission(NamedTuple):
     source: str | None
     cursor: str | None
     commits: CommitCount | None
+    notes: Sequence[Note]
     receipt: asyncio.Future[Sequence[FactOutcome]]
 
 
@@ -52,6 +54,7 @@ class Inbox:
         source: str | None = None,
         cursor: str | None = None,
         commits: CommitCount | None = None,
+        notes: Sequence[Note] = (),
         wait: bool = True,
     ) -> Sequence[FactOutcome]:
         """Queue the facts and return their outcomes once they are durable; see the port."""
@@ -64,7 +67,7 @@ class Inbox:
             msg = "the bridge is shutting down: nothing was recorded, try again"
             raise Unavailable(msg, retry_after=_RETRY_AFTER)
         receipt: asyncio.Future[Sequence[FactOutcome]] = asyncio.get_running_loop().create_future()
-        self._queue.append(Submission(facts, source, cursor, commits, receipt))
+        self._queue.append(Submission(facts, source, cursor, commits, notes, receipt))
         self._waiting += len(facts)
         if self._waiting >= self._limit:
             self._emptied.clear()

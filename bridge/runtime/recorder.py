@@ -17,6 +17,7 @@ from bridge.domain.events import FACT_KINDS, Event
 from bridge.domain.facts import ConfigChanged, Fact, SourceLost, SourceReturned
 from bridge.domain.fleet import RULES_VERSION, Fleet
 from bridge.domain.noise import CommitCount
+from bridge.domain.side_notes import Note
 from bridge.errors import DeploybridgeError, InvariantBroken, Stalled, Unavailable
 from bridge.formats.event_v1_facts import to_fact
 from bridge.formats.snapshot_v1 import decode_parts
@@ -159,18 +160,20 @@ class Recorder:
         events: list[Event] = []
         cursors: dict[str, str] = {}
         commits: dict[str, CommitCount] = {}
+        notes: list[Note] = []
         outcomes: list[list[FactOutcome]] = []
         for submission in submissions:
             if len(submission.facts) <= _TURN_FACTS:
                 outcomes.append([self._receive(fact, at, known, events) for fact in submission.facts])
             else:
                 outcomes.append(await self._receive_many(submission.facts, at, known, events))
+            notes += submission.notes
             if submission.source is not None and submission.cursor is not None:
                 cursors[submission.source] = submission.cursor
                 if submission.commits is not None:  # a source submits one batch at a time
                     commits[submission.source] = submission.commits
         taken = None if self._taking is None else self._taking.go_on(_SNAPSHOT_TARGETS)
-        await self._append(events, cursors, commits, taken)
+        await self._append(events, cursors, commits, taken, notes)
         for submission, outcome in zip(submissions, outcomes, strict=True):
             if not submission.receipt.done():
                 submission.receipt.set_result(outcome)
@@ -207,12 +210,13 @@ class Recorder:
         cursors: dict[str, str],
         commits: Mapping[str, CommitCount] = _NONE_COUNTED,
         snapshot: Snapshot | None = None,
+        notes: Sequence[Note] = (),
     ) -> None:
-        if not (events or cursors or snapshot):
+        if not (events or cursors or snapshot or notes):
             return
         expected = self._position + len(events)
         began = self._clock.monotonic()
-        self._position = await self._log.append(Append(events, self._clock.now(), cursors, snapshot, commits))
+        self._position = await self._log.append(Append(events, self._clock.now(), cursors, snapshot, commits, notes))
         if self._position != expected:
             msg = f"the log gave position {self._position} where {expected} was due: it has another writer"
             raise InvariantBroken(msg)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,8 +17,9 @@ from bridge.api.wiring import Hook
 from bridge.domain.facts import ObservationReported
 from bridge.domain.names import ImageRef, Phase, SourceRef, Target
 from bridge.errors import Stalled
-from bridge.ports import HookMessage, HookRequest
+from bridge.ports import HookMessage, HookRequest, IncidentQuery
 from tests.support import hook_deliveries as hosts
+from tests.support import report_deliveries as reports
 from tests.support.fake_bridge import FakeBridge, token
 from tests.support.hook_deliveries import PUSHES, SECRET, Delivery
 from tests.support.http_answers import problem
@@ -84,14 +86,14 @@ async def test_both_secrets_are_good_while_one_replaces_the_other(client: Client
 async def test_a_replay_is_answered_as_before_and_is_one_more_hint(client: Client, bridge: FakeBridge) -> None:
     configure(bridge, "github", SECRET)
     answers = [await (await send(client, hosts.github())).json() for _ in range(3)]
-    assert answers == [{"event": "push", "woken": ["infra"], "recorded": 0}] * 3
+    assert answers == [{"event": "push", "woken": ["infra"], "recorded": 0, "noted": 0}] * 3
 
 
 async def test_a_ping_is_answered_and_an_event_of_no_interest_is_not(client: Client, bridge: FakeBridge) -> None:
     configure(bridge, "github", SECRET)
     ping = Delivery("github", {"X-GitHub-Event": "ping"}, {"zen": "Design for failure."}, "X-Hub-Signature-256")
     response = await send(client, ping)
-    assert (response.status, await response.json()) == (200, {"event": "ping", "woken": [], "recorded": 0})
+    assert (response.status, await response.json()) == (200, {"event": "ping", "woken": [], "recorded": 0, "noted": 0})
     response = await send(client, hosts.github(), **{"X-GitHub-Event": "issues"})
     assert (response.status, await response.read()) == (204, b"")
     assert counted(bridge, "ignored") == 1
@@ -194,3 +196,59 @@ async def test_a_report_by_token_needs_the_scope_of_its_target(client: Client, b
     response = await client.post(PATH, data=b"v1", headers={"Authorization": "Bearer t"})
     await problem(response, 403, "missing-scope")
     assert (await client.post(PATH, data=b"v1", headers={"Authorization": "Bearer u"})).status == 202
+
+
+async def send_report(client: Client, body: Any, **headers: str) -> tuple[int, dict[str, Any]]:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    given = {**reports.JSON, "Authorization": f"Bearer {SECRET}", **headers}
+    response = await client.post(PATH, data=data, headers=given)
+    return response.status, await response.json() if response.status != 204 else {}
+
+
+async def test_a_whole_deployment_told_by_hooks_alone_is_recorded_once(client: Client, bridge: FakeBridge) -> None:
+    configure(bridge, "argocd", SECRET)
+    before = reports.application(operationState=None, summary={"images": ["ghcr.io/acme/shop:v1"]})
+    before["status"]["health"]["lastTransitionTime"] = "2026-03-02T11:00:00Z"
+    running = reports.application(operationState={"phase": "Running", "finishedAt": None})
+    deliveries = [reports.notify(app) for app in (before, running, reports.application())]
+    answers = [await send_report(client, body) for body in deliveries]
+    assert [(status, said["recorded"]) for status, said in answers] == [(202, 1)] * 3
+    position = await bridge.log.last_position()
+    again = [await send_report(client, body) for body in reversed(deliveries)]
+    assert [(status, said["recorded"]) for status, said in again] == [(202, 0)] * 3
+    assert await bridge.log.last_position() == position, "a replay, in whatever order, adds nothing"
+
+
+async def test_a_forged_report_is_refused_and_records_nothing(client: Client, bridge: FakeBridge) -> None:
+    configure(bridge, "flux", SECRET)
+    body = json.dumps(reports.flux()).encode()
+    for headers in ({}, {"X-Signature": "sha256=" + "0" * 64}, {"Authorization": "Bearer guess"}):
+        await problem(await client.post(PATH, data=body, headers={**reports.JSON, **headers}), 401, "not-genuine")
+    said = await problem(await client.post(PATH, data=body, headers={"X-Signature": "md5=00"}), 400, "invalid-body")
+    assert "sha224, sha256, sha384, sha512" in said["detail"]
+    assert await bridge.log.last_position() == 0
+
+
+async def test_notes_are_kept_and_counted(client: Client, bridge: FakeBridge) -> None:
+    configure(bridge, "alertmanager", SECRET)
+    for body in (reports.alerts(), reports.alerts(), reports.alerts("resolved", "2026-03-02T12:20:00Z")):
+        status, said = await send_report(client, body)
+        assert (status, said["recorded"], said["noted"]) == (202, 0, 1)
+    (incident,) = (await (await client.get("/api/v1/incidents?service=shop")).json())["incidents"]
+    assert (incident["started_at"], incident["ended_at"]) == (
+        "2026-03-02T12:06:00.828123Z",
+        "2026-03-02T12:20:00.000000Z",
+    )
+    assert (incident["environment"], incident["severity"]) == ("production", "page")
+    assert (await (await client.get("/api/v1/incidents?service=other")).json())["incidents"] == []
+    assert await bridge.log.last_position() == 0, "an incident is no event"
+
+
+async def test_notes_by_token_need_the_scope_of_their_target(client: Client, bridge: FakeBridge) -> None:
+    configure(bridge, "alertmanager")
+    bridge.tokens = (token("cd", "t", "observations:write staging/*"), token("ok", "u", "observations:write"))
+    body = json.dumps(reports.alerts()).encode()
+    refused = await client.post(PATH, data=body, headers={"Authorization": "Bearer t"})
+    await problem(refused, 403, "missing-scope")
+    assert await bridge.log.incidents(IncidentQuery()) == []
+    assert (await client.post(PATH, data=body, headers={"Authorization": "Bearer u"})).status == 202

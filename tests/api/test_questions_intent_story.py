@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from bridge.api.questions import tell_intent
 from bridge.domain.events import Event, EventKind
-from bridge.domain.names import Model, Target
+from bridge.domain.legs import tell
+from bridge.domain.names import Model, SourceRef, Target
 from bridge.domain.policies import Policies, Policy
+from bridge.domain.side_notes import Publication
+from bridge.ports import Append
 from tests.support.events import agreed, at, baseline, concluded, intent, log_of, observed, succeeded, withdrawn
 
 API = Model.API
@@ -38,11 +42,11 @@ async def test_a_deployment_is_told_with_its_events_in_order() -> None:
         "deployment.started",
         "deployment.succeeded",
     ]
-    assert told["legs"] == {
-        "declared_at": "2026-03-02T12:10:00.000000Z",
-        "started_at": "2026-03-02T12:11:00.000000Z",
-        "live_at": "2026-03-02T12:12:00.000000Z",
-    }
+    assert [told["legs"][key] for key in ("declared_at", "started_at", "live_at")] == [
+        "2026-03-02T12:10:00.000000Z",
+        "2026-03-02T12:11:00.000000Z",
+        "2026-03-02T12:12:00.000000Z",
+    ]
     assert (told["position"], told["service"], told["model"]) == (3, "shop", "gitops")
     assert (told["matched_by"], told["confidence"]) == ("digest", "high")
     assert msgspec.json.decode(msgspec.json.encode(told)) == told
@@ -150,3 +154,49 @@ async def test_a_successor_far_behind_the_first_page_is_found() -> None:
     told = await ask([*SEEN, *earlier, DECLARED, later, *done, succeeded(later, minute=13)])
     assert told["superseded_by"] == "b"
     assert told["received_at"] == at(10).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+async def test_each_leg_says_when_and_who_said_so() -> None:
+    legs = tell(
+        noticed=(at(10.5), "reconciledAt"), sync_started=(at(11), "startedAt"), applied=(at(11.5), "finishedAt")
+    )
+    seen = observed("v2", minute=12)
+    seen = replace(seen, details={**seen.details, "legs": legs}, intent_id="a")
+    elsewhere = replace(observed("v2", minute=12, target=Target("cart", "production")), intent_id="a")
+    done = succeeded(DECLARED, minute=12)
+    done = replace(done, causes=(DECLARED.id, seen.id), details={**done.details, "linked_by": "intent_id"})
+    told = await ask([*SEEN, DECLARED, elsewhere, seen, done, observed("v3", minute=20)])
+    assert told["legs"]["noticed"] == {
+        "at": "2026-03-02T12:10:30.000000Z",
+        "source": {"kind": "http", "name": "argocd"},
+        "said_by": "reconciledAt",
+    }
+    assert told["legs"]["declared"]["source"] == {"kind": "git", "name": "infra"}
+    assert told["legs"]["live"] == {
+        "at": "2026-03-02T12:12:00.000000Z",
+        "source": {"kind": "http", "name": "argocd"},
+        "said_by": None,
+    }
+    assert list(told["legs"]["seconds"].values()) == [30.0, 30.0, 30.0, 30.0]
+    assert (told["legs"]["total_seconds"], told["lead_seconds"], told["legs"]["reasons"]) == (120.0, 120.0, {})
+    assert told["linked_by"] == "intent_id"
+    kinds = [record["kind"] for record in told["events"]]
+    assert kinds == ["intent.declared", "observation.reported", "deployment.succeeded"], "its own target's only"
+
+
+async def test_a_leg_that_nobody_told_is_null_and_says_so() -> None:
+    told = await ask([*SEEN, DECLARED])
+    assert told["legs"]["noticed"] is None
+    assert told["legs"]["seconds"] == dict.fromkeys(told["legs"]["seconds"])
+    assert set(told["legs"]["reasons"].values()) == {"not_told"}
+    assert told["legs"]["total_seconds"] is None
+
+
+async def test_the_publication_of_what_runs_is_told_where_a_registry_said_so() -> None:
+    log = await log_of([*SEEN, DECLARED])
+    note = Publication(artifact=DECLARED.artifacts[0], published_at=at(9), source=SourceRef("harbor", "hook:harbor"))
+    await log.append(Append((), at(11), notes=(note,)))
+    told = await tell_intent(log, "a", Policies())
+    assert told is not None
+    assert told["published_at"] == "2026-03-02T12:09:00.000000Z"
+    assert (await ask([*SEEN, DECLARED]))["published_at"] is None

@@ -28,6 +28,7 @@ GUARDED = {
     ("GET", "/api/v1/intents/{id}"): "read",
     ("GET", "/api/v1/events"): "read",
     ("GET", "/api/v1/state"): "read",
+    ("GET", "/api/v1/incidents"): "read",
     ("GET", "/api/v1/compare"): "read",
     ("GET", "/api/v1/noise"): "read",
     ("GET", "/api/v1/export"): "read",

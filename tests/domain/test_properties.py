@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bridge.domain.events import Event, EventKind
+from bridge.domain.events import FACT_KINDS, Event, EventKind
 from bridge.domain.facts import ConfigChanged, Fact, IntentDeclared, ObservationReported, SourceLost
 from bridge.domain.fleet import Fleet
 from bridge.domain.names import ImageRef, Model, Phase, SourceRef, Target
@@ -133,7 +133,7 @@ def test_no_deadline_fires_before_next_deadline_said(script: Script) -> None:
 def test_an_intent_has_at_most_one_last_word_and_nothing_comes_after_it(script: Script) -> None:
     ended: set[str] = set()
     for event in play(Fleet(), script):
-        if event.intent_id is None or event.kind in {EventKind.INTENT_DECLARED, EventKind.INTENT_WITHDRAWN}:
+        if event.intent_id is None or event.kind in FACT_KINDS:
             continue
         if event.kind is EventKind.DEPLOYMENT_ROLLED_BACK:
             assert event.intent_id in ended

@@ -16,6 +16,7 @@ from bridge.domain.facts import Fact
 from bridge.domain.fleet import Fleet
 from bridge.domain.noise import CommitCount
 from bridge.domain.policies import Policies
+from bridge.domain.side_notes import Note
 from bridge.errors import Unavailable
 from bridge.formats.scopes import parse_scope
 from bridge.ports import Append, FactOutcome, Hint
@@ -104,6 +105,7 @@ class FakeBridge:
         source: str | None = None,
         cursor: str | None = None,
         commits: CommitCount | None = None,
+        notes: Sequence[Note] = (),
         wait: bool = True,
     ) -> Sequence[FactOutcome]:
         del source, cursor, commits, wait
@@ -111,6 +113,8 @@ class FakeBridge:
         await self.gate.wait()
         if self.refusal is not None:
             raise self.refusal
+        if notes:
+            await self.log.append(Append((), self.clock.now(), notes=notes))
         return [await self._receive(fact) for fact in facts]
 
     async def _receive(self, fact: Fact) -> FactOutcome:

@@ -7,12 +7,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from bridge.domain.events import Event, RecordedEvent, Track
-from bridge.domain.names import Target
+from bridge.domain.names import ImageRef, Target
 from bridge.domain.noise import CommitCount, Tally, TallyKey
+from bridge.domain.side_notes import Incident, Note, Publication, PublicationKey, merge_incident
 from bridge.errors import InvariantBroken
 from bridge.formats.event_v1 import GENESIS, chain_hash, encode_body, encode_record
 from bridge.formats.event_v1_chain import ChainProof, ChainWalk, IndexedColumns, StoredRow
-from bridge.ports import Append, EventQuery, Restored, Snapshot, TrackState
+from bridge.ports import Append, EventQuery, IncidentQuery, Restored, Snapshot, TrackState
 
 
 class MemoryLog:
@@ -26,6 +27,8 @@ class MemoryLog:
         self._snapshot: Snapshot | None = None
         self._snapshot_position = 0
         self._tallies: dict[str, dict[TallyKey, Tally]] = {}
+        self._publications: dict[PublicationKey, datetime] = {}
+        self._incidents: dict[str, Incident] = {}
 
     @property
     def log(self) -> MemoryLog:
@@ -49,6 +52,8 @@ class MemoryLog:
         self._cursors |= batch.cursors
         for source, counted in batch.commits.items():
             self._count(source, counted)
+        for note in batch.notes:
+            self._note(note)
         if batch.snapshot is not None:
             self._keep(batch.snapshot)
         return len(self._rows)
@@ -93,6 +98,29 @@ class MemoryLog:
             key=lambda row: (row[0], row[1]),
         )
 
+    async def publications(self, artifacts: Sequence[ImageRef]) -> Sequence[tuple[PublicationKey, datetime]]:
+        asked = {PublicationKey.of(each) for each in artifacts}
+        return sorted(
+            (key, at)
+            for key, at in self._publications.items()
+            if any(key.digest == one.digest if one.digest else key[:2] == one[:2] for one in asked)
+        )
+
+    async def incidents(self, query: IncidentQuery) -> Sequence[Incident]:
+        found = [
+            each
+            for each in self._incidents.values()
+            if (query.until is None or each.started_at < query.until)
+            and (query.since is None or each.ended_at is None or each.ended_at > query.since)
+            and (query.service is None or (each.target is not None and each.target.service == query.service))
+            and (
+                query.environment is None or (each.target is not None and each.target.environment == query.environment)
+            )
+        ]
+        return sorted(sorted(found, key=lambda each: each.id), key=lambda each: each.started_at, reverse=True)[
+            : query.limit
+        ]
+
     async def verify(self, on_progress: Callable[[int, int], None] | None = None) -> ChainProof:
         walk = ChainWalk()
         for row, body in self._rows:
@@ -126,6 +154,13 @@ class MemoryLog:
             was = tallies.get(key, Tally())
             tallies[key] = Tally(was.commits + added.commits, was.landings + added.landings, was.lines + added.lines)
         self._tallies[source] = tallies
+
+    def _note(self, note: Note) -> None:
+        if isinstance(note, Publication):
+            key = PublicationKey.of(note.artifact)
+            self._publications[key] = min(note.published_at, self._publications.get(key, note.published_at))
+        else:
+            self._incidents[note.id] = merge_incident(self._incidents.get(note.id), note)
 
     def _keep(self, snapshot: Snapshot) -> None:
         same_rules = self._snapshot is not None and self._snapshot.rules == snapshot.rules

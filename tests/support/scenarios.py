@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -100,7 +100,7 @@ def _step(raw: dict[str, Any], number: int, settings: dict[str, str]) -> Step:
         "model": model,
         "target": _target(raw),
         "declared_at": moment(raw["declared"]) if "declared" in raw else at,
-        "source": SOURCES[model],
+        "source": replace(SOURCES[model], revision=raw.get("revision")),
         "backfilled": raw.get("backfilled") == "true",
     }
     if "withdraw" in raw:
@@ -118,12 +118,16 @@ def _observer(raw: dict[str, Any]) -> SourceRef:
 
 
 def _observation(raw: dict[str, Any]) -> ObservationReported:
+    """``names`` is the id of an intent that the system carries; ``hook`` says who posted it, ``revision`` what was synced."""
+    source = SourceRef("hook", f"hook:{raw['hook']}") if "hook" in raw else _observer(raw)
     return ObservationReported(
         id=f"{raw['id']}-observation" if "id" in raw else None,
         target=_target(raw),
-        artifacts=artifacts(raw["observe"]),
+        artifacts=() if raw["observe"] == "nothing" else artifacts(raw["observe"]),
         phase=Phase(raw.get("phase", "live")),
-        source=_observer(raw),
+        source=replace(source, revision=raw.get("revision")),
+        intent_id=f"{raw['names']}-intent" if "names" in raw else None,
+        pushed="hook" in raw,
         source_time=moment(raw["source_time"]) if "source_time" in raw else None,
         actor=raw.get("actor"),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TypeAlias
@@ -76,7 +76,7 @@ def intents(draw: st.DrawFn, at: datetime, number: int) -> IntentDeclared | Inte
         "model": model,
         "target": draw(targets),
         "declared_at": at + draw(_claims),
-        "source": draw(st.sampled_from(SOURCES[model])),
+        "source": replace(draw(st.sampled_from(SOURCES[model])), revision=draw(st.sampled_from([None, "c1", "c2"]))),
         "actor": draw(st.sampled_from([None, "ann"])),
         "backfilled": draw(st.booleans()) and draw(st.booleans()),
     }
@@ -91,13 +91,17 @@ def intents(draw: st.DrawFn, at: datetime, number: int) -> IntentDeclared | Inte
 @st.composite
 def observations(draw: st.DrawFn, at: datetime, number: int) -> ObservationReported:
     phase = draw(st.sampled_from([Phase.LIVE, Phase.LIVE, Phase.LIVE, *Phase]))
+    pushed = draw(st.integers(0, 3)) == 0
+    source = SourceRef("argocd", "hook:cd") if pushed else draw(st.sampled_from(OBSERVERS))
     return ObservationReported(
-        id=draw(st.sampled_from([None, f"observation-{number}"])),
+        id=f"observation-{number}" if pushed else draw(st.sampled_from([None, f"observation-{number}"])),
         target=draw(targets),
-        artifacts=draw(artifacts),
+        artifacts=() if pushed and draw(st.booleans()) else draw(artifacts),
         phase=phase,
-        source=draw(st.sampled_from(OBSERVERS)),
+        source=replace(source, revision=draw(st.sampled_from([None, None, "c1", "c2"]))),
         source_time=draw(st.none() | _claims.map(lambda claim: at + claim)),
+        intent_id=draw(st.none() | st.integers(0, number).map(lambda other: f"intent-{other}")),
+        pushed=pushed,
         details=draw(st.sampled_from([{}, {"health": "ok"}])),
     )
 

@@ -11,14 +11,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from adapters.eventlogs.sqlite import reads
+from adapters.eventlogs.sqlite import notes, reads
 from adapters.eventlogs.sqlite.connections import open_for_reading
 from adapters.eventlogs.sqlite.failures import failures_named
 from bridge.domain.events import RecordedEvent
+from bridge.domain.names import ImageRef
 from bridge.domain.noise import Tally, TallyKey
+from bridge.domain.side_notes import Incident, PublicationKey
 from bridge.errors import Unavailable
 from bridge.formats.event_v1_chain import ChainProof, ChainWalk
-from bridge.ports import EventQuery, TrackState
+from bridge.ports import EventQuery, IncidentQuery, TrackState
 
 _THREADS = 3  # a long export leaves two for short questions
 _ROWS_A_CHUNK = 1000
@@ -62,6 +64,14 @@ class SqliteReader:
     async def commit_tallies(self, *, source: str | None = None) -> Sequence[tuple[str, TallyKey, Tally]]:
         """See the port."""
         return await self._visit(lambda connection: reads.commit_tallies(connection, source))
+
+    async def publications(self, artifacts: Sequence[ImageRef]) -> Sequence[tuple[PublicationKey, datetime]]:
+        """See the port."""
+        return await self._visit(lambda connection: notes.publications(connection, artifacts))
+
+    async def incidents(self, query: IncidentQuery) -> Sequence[Incident]:
+        """See the port."""
+        return await self._visit(lambda connection: notes.incidents(connection, query))
 
     async def verify(self, on_progress: Callable[[int, int], None] | None = None) -> ChainProof:
         """Prove the chain from the first row on, in flat memory; the proof names the first row that does not hold.

@@ -22,6 +22,31 @@ TALLIES = """
 SELECT source, week, class, author, commits, landings, lines FROM commit_tallies
 WHERE :source IS NULL OR source = :source ORDER BY source, week, class, author
 """
+UPSERT_PUBLICATION = """
+INSERT INTO publications (repository, tag, digest, published_at, source_kind, source_name) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (repository, tag, digest) DO UPDATE SET published_at = min(published_at, excluded.published_at)
+"""
+ANY_PUBLICATION = "SELECT 1 FROM publications LIMIT 1"
+PUBLICATIONS = """
+SELECT repository, tag, digest, published_at FROM publications WHERE digest = :digest AND :digest <> ''
+UNION SELECT repository, tag, digest, published_at FROM publications
+WHERE :digest = '' AND repository = :repository AND tag = :tag AND :tag <> ''
+"""
+# The same as bridge.domain.side_notes.merge_incident.
+UPSERT_INCIDENT = """
+INSERT INTO incidents (id, title, started_at, ended_at, service, environment, severity, source_kind, source_name)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET started_at = min(started_at, excluded.started_at),
+    ended_at = min(coalesce(ended_at, excluded.ended_at), coalesce(excluded.ended_at, ended_at)),
+    service = coalesce(service, excluded.service), environment = coalesce(environment, excluded.environment),
+    severity = coalesce(severity, excluded.severity)
+"""
+INCIDENTS = """
+SELECT id, title, started_at, ended_at, service, environment, severity, source_kind, source_name FROM incidents
+WHERE started_at < :until AND (ended_at IS NULL OR ended_at > :since)
+    AND (:service IS NULL OR service = :service) AND (:environment IS NULL OR environment = :environment)
+ORDER BY started_at DESC, id LIMIT :limit
+"""
 UPSERT_SNAPSHOT = """
 INSERT INTO snapshot (one, rules, position) VALUES (1, ?, ?)
 ON CONFLICT (one) DO UPDATE SET rules = excluded.rules, position = excluded.position

@@ -14,6 +14,7 @@ from adapters.eventlogs.sqlite.checkpoints import Checkpoints
 from adapters.eventlogs.sqlite.connections import open_for_checkpoints, open_for_writing
 from adapters.eventlogs.sqlite.failures import failures_named
 from adapters.eventlogs.sqlite.indexes import drop_indexes, make_indexes
+from adapters.eventlogs.sqlite.notes import note_upsert
 from adapters.eventlogs.sqlite.rows import EventRow, StoredId, Tail, chain_events, to_datetime, to_stored_id
 from bridge.domain.events import Event
 from bridge.domain.names import Target
@@ -100,7 +101,7 @@ class Writer:
     def append(self, batch: Append, prepared: Prepared | None = None) -> int:
         """Store the batch in one transaction; whatever fails, the file and this object are as they were before."""
         rows, tail, target_ids, added = prepared or self.prepare(batch)
-        alone = not (added or batch.cursors or batch.commits or batch.snapshot or self._imports)
+        alone = not (added or batch.cursors or batch.commits or batch.notes or batch.snapshot or self._imports)
         with failures_named("append to the event log", self.path):
             try:
                 if alone and 0 < len(rows) <= _ROWS_A_STATEMENT:
@@ -130,6 +131,8 @@ class Writer:
         self._connection.executemany(statements.UPSERT_CURSOR, batch.cursors.items())
         for source, counted in batch.commits.items():
             self._count(source, counted)
+        for note in batch.notes:
+            self._connection.execute(*note_upsert(note))
         if batch.snapshot is not None:
             self._store_snapshot(batch.snapshot, position)
 

@@ -1,4 +1,4 @@
-"""Pushes as GitHub (and GitHub Enterprise Server) announces them."""
+"""Webhooks of GitHub (and GitHub Enterprise Server): pushes, deployment statuses, and packages of its container registry."""
 
 from adapters.hooks.github.decode import GithubDecoder
 from adapters.hooks.github.settings import GithubHookSettings
@@ -7,6 +7,5 @@ __all__ = ["GithubHookSettings", "open_decoder"]
 
 
 def open_decoder(settings: GithubHookSettings) -> GithubDecoder:
-    """The decoder; nothing in the settings changes what a push means."""
-    del settings
-    return GithubDecoder()
+    """The decoder."""
+    return GithubDecoder(settings)

@@ -15,6 +15,7 @@ from adapters.observers.kubernetes.pods import Pod
 from adapters.observers.kubernetes.settings import Kind
 from adapters.observers.kubernetes.workloads import Workload, WorkloadKey
 from bridge.domain.facts import ObservationReported
+from bridge.domain.legs import DETAIL, tell
 from bridge.domain.matching import same_artifacts
 from bridge.domain.names import ImageRef, Phase, SourceRef, Target, bundle
 from bridge.domain.times import parse_time
@@ -215,6 +216,7 @@ class Book:
             source=self.source,
             source_time=_claimed_time(entries, newest, phase),
             actor=newest.workload.owner.manager if newest.workload.owner is not None else None,
+            intent_id=newest.workload.intent,
             details=self._details(entries, newest, reason),
         )
 
@@ -250,7 +252,10 @@ class Book:
                 "time": owner.time,
                 "hand": owner.hand.value,
             }
-        said = {"reason": reason, "revision": workload.revision, "intent": workload.intent}
+        applied = _owned_since(newest)
+        if applied is not None:
+            details[DETAIL] = tell(applied=(applied, f"{workload.key.kind.value} managedFields"))
+        said = {"reason": reason, "revision": workload.revision}
         return details | {key: value[:300] for key, value in said.items() if value}
 
 
@@ -299,7 +304,12 @@ def _claimed_time(entries: Sequence[Entry], newest: Entry, phase: Phase) -> date
     times = [entry.workload.progress.at for entry in entries if entry.workload.progress.at is not None]
     if phase in {Phase.LIVE, Phase.FAILED}:
         return max(times, default=None)
-    owner = newest.workload.owner
+    return _owned_since(newest)
+
+
+def _owned_since(entry: Entry) -> datetime | None:
+    """When the images were last written into the workload, by whoever owns them."""
+    owner = entry.workload.owner
     if owner is None or owner.time is None:
         return None
     try:

@@ -15,10 +15,10 @@ from adapters.observers.kubernetes.objects import PodSpec, WorkloadObject
 from adapters.observers.kubernetes.ownership import ImageOwner, find_image_owner
 from adapters.observers.kubernetes.rollout import Progress, read_progress
 from adapters.observers.kubernetes.settings import ContainerSettings, Kind, KubernetesObserverSettings
+from bridge.domain.linking import INTENT_ANNOTATION, read_link
 from bridge.domain.names import ImageRef, Target, parse_image
 from bridge.formats.mapping import Subject, TargetMap
 
-INTENT_ANNOTATION = "deploybridge.dev/intent"
 _REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
 NAMES = {
     Kind.DEPLOYMENT: "Deployment",
@@ -92,7 +92,7 @@ class WorkloadReader:
             owner=find_image_owner(metadata.managed_fields or (), names),
             created=metadata.creation_timestamp or "",
             revision=annotations.get(_REVISION_ANNOTATION),
-            intent=annotations.get(INTENT_ANNOTATION),
+            intent=read_link(annotations.get(INTENT_ANNOTATION)),
         )
         key = (metadata.namespace, metadata.name)
         return Described(key, metadata.uid, metadata.resource_version, workload)

@@ -32,7 +32,7 @@ def test_secrets_are_read_anew_each_time_beside_the_configuration(
 @pytest.mark.parametrize(
     ("hooks", "said"),
     [
-        ("- {kind: svn, name: a}", "hooks.0.kind: expected `kind` to be one of: bitbucket, gitea, github, gitlab"),
+        ("- {kind: svn, name: a}", "hooks.0.kind: expected `kind` to be one of: alertmanager, argocd, bitbucket, "),
         ("- {kind: github, name: a/b}", "hooks.0.name: expected 1 to 100 letters, digits"),
         ("- {kind: github, name: a, wakes: [infr]}", "hooks.0.wakes.0: no source has the name 'infr'"),
         ("- {kind: github, name: a}\n- {kind: gitlab, name: a}", "the name 'a' stands twice in hooks"),
