@@ -55,7 +55,8 @@ class ObservationReported:
     """An observer's report of what ``target`` runs.
 
     ``id`` None (the usual case) lets the core derive it from the observer's previous report of the target and the content
-    (artifacts and phase), so that an unchanged report adds nothing and v1, v2, v1 are three facts.
+    (artifacts and phase), so that an unchanged report adds nothing and v1, v2, v1 are three facts. ``backfilled``: read from a
+    history, it is recorded and nothing is concluded from it; its ``artifacts`` may be empty, for histories name revisions only.
     """
 
     id: str | None = None
@@ -65,6 +66,7 @@ class ObservationReported:
     source: SourceRef  # the observer
     source_time: datetime | None = None
     actor: str | None = None
+    backfilled: bool = False
     details: Details = field(default_factory=dict)
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from bridge.domain import drift, obligations, pairing
 from bridge.domain.events import EventKind, derive_id
-from bridge.domain.fact_events import intent_event, observation_event
+from bridge.domain.fact_events import intent_event, observation_event, past_event
 from bridge.domain.facts import IntentDeclared, IntentWithdrawn, ObservationReported
 from bridge.domain.matching import is_step_towards, match_artifacts, pin, same_artifacts
 from bridge.domain.names import Phase
@@ -199,6 +199,8 @@ def _is_of(record: IntentRecord, seen: Seen, before: Artifacts) -> bool:
 
 def _observe(turn: Turn, fact: ObservationReported) -> str:
     state, observer = turn.state, fact.source.name
+    if fact.backfilled:
+        return _note_past(turn, fact)
     last = state.reports.get(observer)
     if last is not None and last.phase is fact.phase and last.artifacts == fact.artifacts:
         if fact.id is not None:
@@ -223,6 +225,17 @@ def _observe(turn: Turn, fact: ObservationReported) -> str:
     turn.events.append(observation_event(turn, fact, seen))
     _reconcile(turn, seen)
     state.gap_since_report = False
+    return fact_id
+
+
+def _note_past(turn: Turn, fact: ObservationReported) -> str:
+    """What ran before anybody looked: recorded, and nothing follows from it."""
+    fact_id = fact.id
+    if fact_id is None:
+        parts = (fact.source.name, *_target_parts(turn), str(fact.source_time), *map(str, fact.artifacts))
+        fact_id = derive_id("past", *parts)
+    if fact_id not in turn.state.recent:
+        turn.events.append(past_event(turn, fact, fact_id))
     return fact_id
 
 

@@ -100,6 +100,7 @@ def _observation(event: Event) -> ObservationReported:
         source=_source(event),
         source_time=event.source_time,
         actor=event.actor,
+        backfilled=event.backfilled,
         details=_without(event.details, "phase"),
     )
 

@@ -126,6 +126,7 @@ def _observation(raw: dict[str, Any]) -> ObservationReported:
         source=_observer(raw),
         source_time=moment(raw["source_time"]) if "source_time" in raw else None,
         actor=raw.get("actor"),
+        backfilled=raw.get("backfilled") == "true",
     )
 
 
