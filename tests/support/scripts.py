@@ -98,6 +98,7 @@ def observations(draw: st.DrawFn, at: datetime, number: int) -> ObservationRepor
         phase=phase,
         source=draw(st.sampled_from(OBSERVERS)),
         source_time=draw(st.none() | _claims.map(lambda claim: at + claim)),
+        backfilled=draw(st.booleans()) and draw(st.booleans()) and draw(st.booleans()),
         details=draw(st.sampled_from([{}, {"health": "ok"}])),
     )
 

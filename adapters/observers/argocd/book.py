@@ -76,10 +76,9 @@ class Book:
             entries = self._entries(target)
             if self.history:
                 for entry in entries:
-                    known = since.get(entry.app.key.namespace, since.get(None))
-                    facts += deployments_before(entry.app, known, self.source)
+                    facts += deployments_before(entry.app, _moment_of(entry, since), self.source)
             first_contact = target not in self.told
-            self._remember(target, entries)
+            self._remember(target, entries, since)
             facts += self._declarations(target, None, backfilled=first_contact)
             facts += self._news(target)
         return facts
@@ -134,10 +133,14 @@ class Book:
         entry.cascades = app.cascades or entry.cascades
         entry.verdict = judge(app, entry.memory) or entry.verdict
 
-    def _remember(self, target: Target, entries: Sequence[Entry]) -> None:
+    def _remember(self, target: Target, entries: Sequence[Entry], since: Mapping[str | None, str | None]) -> None:
         """Take from the log what Argo CD can't tell: that these images were live before, or were changed after their sync."""
         artifacts, phase = self.told.get(target, ((), Phase.GONE))
         if not artifacts:
+            if phase is Phase.FAILED and entries:
+                newest = max(entries, key=_began)
+                if _began(newest) <= (_moment_of(newest, since) or ""):
+                    self._failed[target] = _began(newest)
             return
         alone = len(entries) == 1
         for entry in entries:
@@ -305,6 +308,11 @@ def _sum_up(told: Sequence[tuple[Entry, Verdict]]) -> tuple[Entry, Verdict]:
 
 def _latest(times: Iterable[datetime | None]) -> datetime | None:
     return max((at for at in times if at is not None), default=None)
+
+
+def _moment_of(entry: Entry, since: Mapping[str | None, str | None]) -> str | None:
+    """Up to when the Applications of its namespace were told of."""
+    return since.get(entry.app.key.namespace, since.get(None))
 
 
 def _began(entry: Entry) -> str:

@@ -1,7 +1,8 @@
 """Applications by the Argo CD API: a list, then the stream of events, and the list again whenever the stream may have lost some.
 
-The stream can't go on where it was, and drops events without a word where it is slow. It begins with every Application as it is, so
-that nothing between the list and it is lost; what was lost before shows where an operation is another than the one that was known.
+The stream can't go on where it was, and drops events without a word where it is slow. It begins with every Application as it is,
+and listens only from then on: so the list is read once more when it is under way, and from time to time. What was lost before shows
+where an operation is another than the one that was known.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from bridge.errors import Unavailable
 
 _LIST, _STREAM = "/api/v1/applications", "/api/v1/stream/applications"
 _AT_ONCE = 50  # Applications decoded in one go: few enough that the event loop turns meanwhile
+_CHECK_AFTER = (
+    1.0  # seconds; by then the server listens for this stream. The next beat, 15 s later at most, lets it happen
+)
 _SOONEST = 1.0  # seconds; a stream that ends sooner and empty must not be made anew in a tight loop
 _VERSION = "api"  # there is no version to go on from; what was told is known by its moments
 _DATA = b"data:"
@@ -67,6 +71,9 @@ class ListStream:
         if settings.selector:
             self._params.append(("selector", settings.selector))
         self._known: KnownObjects[Application] = KnownObjects()
+        self._gone: set[str] = (
+            set()
+        )  # uids that a list did not hold any more: events of them that were on their way are late
         self._synced = False
 
     async def read(self, cursor: str | None) -> AsyncGenerator[Batch[Application], None]:
@@ -104,23 +111,27 @@ class ListStream:
         except msgspec.DecodeError as error:
             raise Unavailable(f"GET {_LIST}: the list can't be read: {error}") from error
         gone = self._known.forget_others(seen)
+        self._gone = {change.kept.uid for change in gone}
         self._synced = True
         yield Batch(gone, _VERSION, synced=True, gap=gap)
 
     async def _follow(self) -> AsyncGenerator[Batch[Application], None]:
-        """One stream, until the server ends it, it is silent, or all is to be listed anew."""
+        """One stream, until the server ends it or it is silent; and lists beside it."""
         settings, chance = self._api.settings, self._api.chance
         silence = settings.stall_after.total_seconds() * chance.uniform(0.9, 1.1)
-        until = self._clock.monotonic() + settings.relist_interval.total_seconds() * chance.uniform(0.9, 1.1)
         began, lines, told = self._clock.monotonic(), LineSplitter(), False
+        check_at = began + _CHECK_AFTER
         try:
             async with self._api.stream(_STREAM, self._params, silence=silence) as chunks:
                 async for chunk in chunks:
                     if complete := lines.feed(chunk):
                         told = True
                         yield Batch(list(self._take_lines(complete)), _VERSION, synced=True)
-                    if self._clock.monotonic() >= until:
-                        return
+                    if (now := self._clock.monotonic()) >= check_at:
+                        check_at = now + settings.relist_interval.total_seconds() * chance.uniform(0.9, 1.1)
+                        async with aclosing(self._read_list(None)) as batches:
+                            async for batch in batches:
+                                yield batch
         except TimeoutError:
             if not told:
                 raise Unavailable(f"GET {_STREAM}: the stream was silent for {silence:.0f} s") from None
@@ -144,6 +155,8 @@ class ListStream:
                 raise Unavailable(f"GET {_STREAM}: a message can't be read: {error}") from error
 
     def _is_wanted(self, described: Described[Application]) -> bool:
+        if described.uid in self._gone:
+            return False
         return not self._namespaces or described.key[0] in self._namespaces
 
     def _missed(self, changes: Sequence[Change[Application]], since: str | None) -> str | None:
