@@ -50,7 +50,7 @@ class KnownObjects(Generic[Kept]):
     def is_older(self, described: Described[Kept]) -> bool:
         """Whether it was known in a later state already: an event is told again, after what followed it."""
         known = self._known.get(described.key)
-        return known is not None and known.uid == described.uid and _is_older(described.version, known.version)
+        return known is not None and known.uid == described.uid and is_older_version(described.version, known.version)
 
     def take_listed(self, described: Described[Kept]) -> list[Change[Kept]]:
         """An object of a list; none where it is known in this version."""
@@ -80,6 +80,6 @@ class KnownObjects(Generic[Kept]):
         return [Change(Verb.ADDED if known is None else Verb.MODIFIED, described.kept, known.kept if known else None)]
 
 
-def _is_older(one: str, other: str) -> bool:
+def is_older_version(one: str, other: str) -> bool:
     """Versions of one object compare as numbers, where they are numbers (they are, with etcd)."""
     return one.isdecimal() and other.isdecimal() and int(one) < int(other)

@@ -15,7 +15,7 @@ import msgspec
 
 from adapters.kubernetes_client.cluster import Cluster
 from adapters.kubernetes_client.failures import Gone, Rejected, Status, read_status
-from adapters.kubernetes_client.known import Change, Described, KnownObjects, Verb
+from adapters.kubernetes_client.known import Change, Described, KnownObjects, Verb, is_older_version
 from adapters.kubernetes_client.lines import LineSplitter
 from adapters.kubernetes_client.objects import Metadata
 from bridge.clock import Clock
@@ -207,7 +207,7 @@ class ListWatch(Generic[Kept]):
             present = _page.decode(body).metadata.resource_version
         except msgspec.DecodeError as error:
             raise Unavailable(f"GET {self.path}: the list can't be read: {error}") from error
-        if self._version is not None and _is_older(present, self._version):
+        if self._version is not None and is_older_version(present, self._version):
             self._forget(f"the cluster went back from version {self._version} to {present}")
 
     def _take_lines(self, lines: Sequence[bytes]) -> list[Change[Kept]]:
@@ -240,7 +240,6 @@ class ListWatch(Generic[Kept]):
 
     def _forget(self, why: str) -> None:
         self._version, self._gap = None, why[:500]
-
 
 
 def _may_list_anew(error: Gone | Rejected, exact: Mapping[str, str]) -> bool:

@@ -129,6 +129,8 @@ def _failed(app: Application, operation: Operation, images: Images, trust: Trust
 
 def _succeeded(app: Application, operation: Operation, images: Images, trust: Trust, memory: Memory) -> Verdict | None:
     compared, finished = _is_compared(app, operation), read_moment(operation.finished)
+    if _is_live(memory, images):
+        memory.arrived = operation.started
     if compared and app.health == "Healthy":
         changed = _changed_since(app, operation, images)
         arrived = memory.arrived == operation.started or not memory.live

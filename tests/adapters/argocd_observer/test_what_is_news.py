@@ -31,25 +31,25 @@ class Reports:
         self.facts: list[Fact] = []
         self.settings = ArgocdObserverSettings.model_validate({"kind": "argocd", "name": "argo", **settings})
         self.book = Book(SourceRef("argocd", "argo"), started=watching)
-        self._describe = ApplicationReader(self.settings, TargetMap(self.settings.mapping)).describe
-        self._known: dict[Any, Application] = {}
+        self.describe = ApplicationReader(self.settings, TargetMap(self.settings.mapping)).describe
+        self.known: dict[Any, Application] = {}
         self.watching = watching
         self.store.listeners.append(self._see)
 
     def _see(self, entry: Entry) -> None:
         if not self.watching:
             return
-        kept = self._describe(msgspec.json.encode(entry.obj)).kept
-        self.facts += self.book.apply([Change(Verb(entry.verb), kept, self._known.get(entry.key))])
-        self._known[entry.key] = kept
+        kept = self.describe(msgspec.json.encode(entry.obj)).kept
+        self.facts += self.book.apply([Change(Verb(entry.verb), kept, self.known.get(entry.key))])
+        self.known[entry.key] = kept
 
     def look_now(self, since: str | None = None, *, told: Any = None, followed_on: bool = False) -> None:
         """First contact, or a restart: the state is read whole, and watched from now on."""
         self.book = Book(SourceRef("argocd", "argo"), dict(told or {}))
-        self._known.clear()
+        self.known.clear()
         for key, obj in self.store.objects.get(APPLICATIONS, {}).items():
-            self._known[key] = self._describe(msgspec.json.encode(obj)).kept
-        self.book.apply([Change(Verb.ADDED, kept, None) for kept in self._known.values()])
+            self.known[key] = self.describe(msgspec.json.encode(obj)).kept
+        self.book.apply([Change(Verb.ADDED, kept, None) for kept in self.known.values()])
         self.book.started = self.watching = True
         self.facts += self.book.report(self.book.first_targets(followed_on=followed_on), {None: since})
 
@@ -76,7 +76,7 @@ def short(images: Sequence[ImageRef]) -> str:
     return " ".join(f"{(image.repository or '').rpartition('/')[2]}:{image.tag}" for image in images)
 
 
-def live(images: bool = True, *first: str) -> Reports:
+def live(*first: str, images: bool = True) -> Reports:
     """One that runs v1 already; what led to it is forgotten."""
     seen = Reports(images=images)
     seen.argo.create("shop")
@@ -224,7 +224,7 @@ def test_a_dry_run_tells_nothing() -> None:
 
 
 def test_a_sync_of_selected_resources_changes_only_their_images() -> None:
-    seen = live(True, V1, CACHE)
+    seen = live(V1, CACHE)
     seen.argo.begin("shop", "a2", V2, user="alice", resources=[{"kind": "Deployment", "name": "shop"}])
     seen.argo.finish("shop")
     seen.argo.look("shop", "Healthy", V2, CACHE)
@@ -232,7 +232,7 @@ def test_a_sync_of_selected_resources_changes_only_their_images() -> None:
 
 
 def test_a_sync_of_only_what_is_out_of_sync_keeps_the_other_images() -> None:
-    seen = live(True, V1, CACHE)
+    seen = live(V1, CACHE)
     seen.argo.begin("shop", "a2", V2, syncOptions=["ApplyOutOfSyncOnly=true"])
     seen.argo.finish("shop")
     seen.argo.look("shop", "Healthy", V2, CACHE)
@@ -342,10 +342,10 @@ def test_without_managed_fields_a_generated_application_is_taken_to_come_from_gi
     app = seen.argo.get("shop")
     app["spec"]["source"]["helm"] = helm(image__tag="v2")
     app["metadata"]["managedFields"] = []
-    kept = seen._describe(msgspec.json.encode(app)).kept
+    kept = seen.describe(msgspec.json.encode(app)).kept
     assert kept.override is not None
     app["metadata"]["ownerReferences"] = [{"kind": "ApplicationSet", "name": "shops", "uid": "1"}]
-    assert seen._describe(msgspec.json.encode(app)).kept.override is None
+    assert seen.describe(msgspec.json.encode(app)).kept.override is None
 
 
 def test_an_override_that_stands_at_the_first_contact_is_history() -> None:
@@ -377,7 +377,7 @@ def test_the_history_at_the_first_contact_is_backfilled_and_what_stands_is_obser
 def test_a_restart_adds_nothing() -> None:
     seen = live()
     seen.argo.deploy("shop", "a2", V2)
-    told, since = seen.book.told, max(kept.moment for kept in seen._known.values())
+    told, since = seen.book.told, max(kept.moment for kept in seen.known.values())
     seen.facts.clear()
     seen.look_now(since, told=told, followed_on=True)
     assert seen.words == []
@@ -385,7 +385,7 @@ def test_a_restart_adds_nothing() -> None:
 
 def test_what_was_synced_while_nobody_looked_is_backfilled_from_the_history() -> None:
     seen = live()
-    told, since = dict(seen.book.told), max(kept.moment for kept in seen._known.values())
+    told, since = dict(seen.book.told), max(kept.moment for kept in seen.known.values())
     seen.watching = False
     seen.argo.deploy("shop", "a2", V2)
     seen.argo.deploy("shop", "a3", V3)

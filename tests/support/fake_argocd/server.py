@@ -1,8 +1,8 @@
 """The Argo CD API to test against: list, stream and version over real HTTP, and what goes wrong with them, on command.
 
-After ``server/application/application.go``, ``server/broadcast/broadcaster.go`` and ``argoproj/pkg: grpc/http/forwarders.go``: frames of
-``data: {json} `` and three newlines, a comment as a beat, everything ADDED at first, nothing to go on from, and events that are
-dropped without a word.
+After ``server/application/application.go``, ``server/broadcast/broadcaster.go`` and ``argoproj/pkg: grpc/http/forwarders.go``:
+frames of ``data: {json} `` and three newlines, a comment as a beat, everything ADDED at first, nothing to go on from, and events
+that are dropped without a word.
 """
 
 from __future__ import annotations
