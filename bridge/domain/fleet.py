@@ -32,7 +32,7 @@ from bridge.domain.policies import Policies
 from bridge.domain.target_state import TargetState
 from bridge.domain.turn import Turn, governing_model
 
-RULES_VERSION = "1"  # raise it when equal facts lead to other conclusions or the state's shape changes
+RULES_VERSION = "2"  # raise it when equal facts lead to other conclusions or the state's shape changes
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 _FACTS_REMEMBERED = 64
 

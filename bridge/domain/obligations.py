@@ -25,6 +25,13 @@ def satisfies(record: IntentRecord, seen: Seen) -> bool:
     return seen.phase is not Phase.GONE and match_artifacts(record.artifacts, seen.artifacts).is_full
 
 
+def linked_by(record: IntentRecord, seen: Seen) -> str | None:
+    """How the CD system itself ties a rollout to the intent: by its id, or by the revision that both name; None: it does not."""
+    if seen.intent is not None:
+        return "intent" if seen.intent == record.id else None
+    return "revision" if seen.revision is not None and seen.revision == record.revision else None
+
+
 def find_satisfied(records: Sequence[IntentRecord], seen: Seen) -> IntentRecord | None:
     """The newest of the records that ``seen`` satisfies."""
     return next((record for record in reversed(records) if satisfies(record, seen)), None)
@@ -90,6 +97,8 @@ def advance(turn: Turn, record: IntentRecord, sign: Sign, seen: Seen | None = No
         details["late"] = True
     if record.gap:
         details["gap"] = True
+    if seen is not None and sign is not Sign.OVERTAKEN and (link := linked_by(record, seen)) is not None:
+        details["linked_by"] = link
     record.late = record.late or kind is EventKind.DEPLOYMENT_LATE
     turn.conclude(
         kind,
@@ -149,6 +158,8 @@ def _succeed(
         "clock_skew": skewed,
     }
     details |= {name: True for name, holds in flags.items() if holds}
+    if (link := linked_by(record, seen)) is not None:
+        details["linked_by"] = link
     if corrects is not None:
         details["corrects"] = corrects.value
     if repeats is not None:

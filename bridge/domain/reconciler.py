@@ -14,7 +14,7 @@ from bridge.domain.fact_events import intent_event, observation_event, past_even
 from bridge.domain.facts import IntentDeclared, IntentWithdrawn, ObservationReported
 from bridge.domain.matching import is_step_towards, match_artifacts, pin, same_artifacts
 from bridge.domain.names import Phase
-from bridge.domain.obligations import satisfies
+from bridge.domain.obligations import linked_by, satisfies
 from bridge.domain.target_state import Artifacts, IntentRecord, Report, Seen
 from bridge.domain.transitions import RUNNING_MOVES, Act, IntentPhase, Running, Saw, Sign
 from bridge.domain.turn import Turn
@@ -144,6 +144,7 @@ def _record(
         reason=reason,
         backfilled=fact.backfilled,
         withdrawal=withdrawal,
+        revision=fact.source.revision,
     )
 
 
@@ -177,7 +178,7 @@ def _face_reality(turn: Turn, record: IntentRecord) -> None:
                 obligations.settle(turn, record, current, already_running=True)
         return
     before = state.live.artifacts if state.live is not None else ()
-    if _is_of(record, current, before):
+    if _rolls_out(record, current, before):
         obligations.advance(turn, record, Sign.ROLLOUT if current.phase in _ROLLING else Sign.FAILURE, current)
 
 
@@ -192,6 +193,13 @@ def _is_of(record: IntentRecord, seen: Seen, before: Artifacts) -> bool:
     if record.withdrawal:
         return False
     return satisfies(record, seen) or is_step_towards(record.artifacts, seen.artifacts, before)
+
+
+def _rolls_out(record: IntentRecord, seen: Seen, before: Artifacts) -> bool:
+    """The same for one that is not live: the CD system may say so itself, also before it knows the images."""
+    if seen.intent == record.id or (not seen.artifacts and linked_by(record, seen) is not None):
+        return True
+    return _is_of(record, seen, before)
 
 
 # --- observations --------------------------------------------------------------------------------------------------
@@ -217,6 +225,8 @@ def _observe(turn: Turn, fact: ObservationReported) -> str:
         live_at=min(fact.source_time or turn.at, turn.at),
         received_at=turn.at,
         actor=fact.actor,
+        intent=_text(fact.details.get("intent")),
+        revision=_text(fact.details.get("revision")),
     )
     blind_from = obligations.blind_since(turn)
     state.reports[observer] = Report(id=fact_id, artifacts=fact.artifacts, phase=fact.phase)
@@ -226,6 +236,10 @@ def _observe(turn: Turn, fact: ObservationReported) -> str:
     _reconcile(turn, seen)
     state.gap_since_report = False
     return fact_id
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _note_past(turn: Turn, fact: ObservationReported) -> str:
@@ -251,7 +265,8 @@ def _reconcile(turn: Turn, seen: Seen) -> None:
         state.running = Running.EXPLAINED
     else:
         before = state.live.artifacts if state.live is not None else ()
-        record = next((each for each in reversed(state.of(turn.governing).open) if _is_of(each, seen, before)), None)
+        pending = reversed(state.of(turn.governing).open)
+        record = next((each for each in pending if _rolls_out(each, seen, before)), None)
         if record is not None:
             obligations.advance(turn, record, Sign.ROLLOUT if seen.phase in _ROLLING else Sign.FAILURE, seen)
 

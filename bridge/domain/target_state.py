@@ -36,6 +36,7 @@ class IntentRecord:
     failed: bool = False
     gap: bool = False
     followed: bool = False  # replaced while nothing could be concluded about it: it is never superseded
+    revision: str | None = None  # of the source, where it has revisions
     pair_id: str | None = None  # the other model's intent for the same deployment
     pair_declared_at: datetime | None = None
 
@@ -60,6 +61,8 @@ class Seen:
     live_at: datetime  # the observer's claim, no later than we learned of it
     received_at: datetime
     actor: str | None = None
+    intent: str | None = None  # the intent that the CD system says it carries out
+    revision: str | None = None  # of the source that the CD system applies
 
 
 @dataclass(slots=True, kw_only=True)

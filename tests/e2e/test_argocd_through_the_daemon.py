@@ -135,6 +135,25 @@ async def test_an_override_is_an_intent_that_succeeds_when_it_is_live(served: Se
         assert done["intent_id"] == intent["id"]
 
 
+async def test_a_sync_that_fails_before_its_images_are_known_fails_the_intent_that_it_names(served: Served) -> None:
+    served.argo.create("shop")
+    served.argo.deploy("shop", "a1", V1)
+    async with running(served.config()) as log:
+        await seen(log, "shop v1 live")
+        await served.followed()
+        body = {"service": "shop", "environment": "production", "artifacts": [V2]}
+        async with log.http.post(f"{log.url}/api/v1/intents", json=body) as answer:
+            assert answer.status == 201, await answer.text()
+        intent = await log.kind("intent.declared")
+        served.argo.begin("shop", "a2", info=[{"name": "deploybridge/intent", "value": intent["id"]}])
+        served.argo.finish("shop", "Error", "ComparisonError: helm template failed")
+        failed = await log.kind("deployment.failed")
+        assert failed["intent_id"] == intent["id"]
+        assert failed["details"]["linked_by"] == "intent"
+        report = await seen(log, "shop failed")
+        assert report["details"]["reason"] == "ComparisonError: helm template failed"
+
+
 async def test_the_history_is_in_the_log_once_and_a_restart_adds_nothing(served: Served) -> None:
     served.argo.create("shop")
     for revision, image in (("a1", V1), ("a2", V2), ("a3", V3)):

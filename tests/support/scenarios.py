@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -51,6 +51,8 @@ def span(text: str) -> timedelta:
 
 def artifacts(short: Any) -> tuple[ImageRef, ...]:
     """``v2``, ``v2@d2``, ``:v2`` (unknown repository) or ``{web: v2, worker: v2}``."""
+    if short == "nothing":
+        return ()
     named = short if isinstance(short, dict) else {"shop": short}
     return bundle(_image(name, text) for name, text in named.items())
 
@@ -100,7 +102,7 @@ def _step(raw: dict[str, Any], number: int, settings: dict[str, str]) -> Step:
         "model": model,
         "target": _target(raw),
         "declared_at": moment(raw["declared"]) if "declared" in raw else at,
-        "source": SOURCES[model],
+        "source": replace(SOURCES[model], revision=raw.get("revision")),
         "backfilled": raw.get("backfilled") == "true",
     }
     if "withdraw" in raw:
@@ -127,6 +129,10 @@ def _observation(raw: dict[str, Any]) -> ObservationReported:
         source_time=moment(raw["source_time"]) if "source_time" in raw else None,
         actor=raw.get("actor"),
         backfilled=raw.get("backfilled") == "true",
+        details={
+            **({"intent": f"{raw['carries']}-intent"} if "carries" in raw else {}),
+            **({"revision": raw["revision"]} if "revision" in raw else {}),
+        },
     )
 
 
