@@ -214,6 +214,7 @@ async def test_a_refused_token_is_said_and_a_right_one_is_taken_at_once(tmp_path
     async with serve_argocd() as api:
         served = Served(Applications(api.store), None, api, tmp_path)
         served.argo.create("shop")
+        served.argo.deploy("shop", "a0", V2)
         served.argo.deploy("shop", "a1", V1)
         api.tokens = {"another"}
         async with running(served.config()) as log:
@@ -223,9 +224,29 @@ async def test_a_refused_token_is_said_and_a_right_one_is_taken_at_once(tmp_path
             api.tokens = {"t0p-s3cret"}
             await log.kind("source.returned")
             await seen(log, "shop v1 live")
+            assert observations(log) == ["once shop live", "shop v1 live"]
             details = (await log.ready())["observers"]["argo"]["details"]
             assert details["argocd"] == "Argo CD v3.1.4+c1467b8"
             assert any("while nobody listened" in each for each in details["cannot_tell"])
+
+
+async def test_a_namespace_that_may_not_be_read_keeps_nobody_waiting_and_nothing_in_it_is_gone(tmp_path: Path) -> None:
+    async with serve_kubernetes() as cluster:
+        served = Served(Applications(cluster.store), cluster, None, tmp_path)
+        served.argo.create("shop")
+        served.argo.deploy("shop", "a1", V1)
+        config = served.config("    namespaces: [argocd, teams]\n")
+        async with running(config) as log:
+            await seen(log, "shop v1 live")
+            await served.followed()
+        cluster.store.compact()
+        cluster.refuse("/namespaces/argocd/", 403, times=1)
+        async with running(config) as log:
+            await log.kind("source.lost")
+            await log.kind("source.returned")
+            await log.takes_observations()
+            await seen(log, "other v1 live")
+        assert observations(log) == ["shop v1 live", "other v1 live"]
 
 
 async def test_an_event_that_the_stream_drops_is_found_by_the_next_list_and_is_a_gap(tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ class ArgocdObserver:
         self._waiting = set(watches)
         self._all_listed = asyncio.Event()
         self._followed_on = True
+        self._some_refused = False
         self._since: dict[str | None, str | None] = {}
         self.feeds: Sequence[Feed] = [_ApplicationFeed(namespace, watch, self) for namespace, watch in watches.items()]
 
@@ -128,8 +129,9 @@ class ArgocdObserver:
         self._arrived(namespace)
 
     def not_listed(self, namespace: str | None, error: Stalled | Unavailable) -> None:
-        """Note a failure: a namespace that is refused is not waited for."""
-        if isinstance(error, Stalled):
+        """Note a failure: a namespace that is refused is not waited for, and nothing that ran in it is taken to be gone."""
+        if isinstance(error, Stalled) and len(self.feeds) > 1 and namespace in self._waiting:
+            self._some_refused = True
             self._arrived(namespace)
 
     async def all_listed(self) -> None:
@@ -140,7 +142,7 @@ class ArgocdObserver:
         """Everything that nobody was told of yet, in portions."""
         for said in self._abilities.news():
             log.info("argocd_tells_less", observer=self.name, reason=said)
-        targets = self._book.first_targets(followed_on=self._followed_on)
+        targets = self._book.first_targets(followed_on=self._followed_on or self._some_refused)
         starts = range(0, len(targets), _AT_ONCE)
         return [partial(self._book.report, targets[start : start + _AT_ONCE], self._since) for start in starts]
 
