@@ -57,6 +57,7 @@ def _fact(app: Application, past: Past, source: SourceRef) -> Iterator[Observati
             "images_from": "source" if past.images else "unknown",
             "history_id": past.id,
             "started_at": past.started,
+            "revision": past.revisions[0] if len(past.revisions) == 1 else None,
             "revisions": list(past.revisions),
         },
     )

@@ -64,6 +64,8 @@ class Abilities:
             return self.server
         if self._images:
             return "3.1 or newer, by its fields"
-        if self._since is not None:
-            return "3.0, by its fields" if self._since and self._images is False else "by its fields: not certain"
-        return None
+        if self._since is None:
+            return None
+        if not self._since:
+            return "older than 3.0, by its fields"
+        return "3.0, by its fields" if self._images is False else "3.0 or newer, by its fields"
