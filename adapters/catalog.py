@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 ADAPTERS = {
     ("source", "git"): "adapters.sources.git",
+    ("observer", "argocd"): "adapters.observers.argocd",
     ("observer", "kubernetes"): "adapters.observers.kubernetes",
     ("eventlog", "sqlite"): "adapters.eventlogs.sqlite",
     ("hook", "github"): "adapters.hooks.github",
@@ -29,6 +30,7 @@ ADAPTERS = {
 # The adapters that the configuration lists, and the name of their table in the module's settings.py.
 SETTINGS = {
     ("source", "git"): "GitSourceSettings",
+    ("observer", "argocd"): "ArgocdObserverSettings",
     ("observer", "kubernetes"): "KubernetesObserverSettings",
     ("hook", "github"): "GithubHookSettings",
     ("hook", "bitbucket"): "BitbucketHookSettings",

@@ -2,7 +2,10 @@
 
 from adapters.kubernetes_client.cluster import Cluster, open_cluster
 from adapters.kubernetes_client.failures import Gone, Rejected
-from adapters.kubernetes_client.list_watch import Batch, Change, Described, ListWatch, Verb
+from adapters.kubernetes_client.images import Image, read_image
+from adapters.kubernetes_client.known import Change, Described, KnownObjects, Verb
+from adapters.kubernetes_client.lines import LineSplitter
+from adapters.kubernetes_client.list_watch import Batch, ListWatch
 from adapters.kubernetes_client.objects import ManagedFields, Metadata, OwnerReference
 from adapters.kubernetes_client.settings import ConnectionSettings
 
@@ -13,6 +16,9 @@ __all__ = [
     "ConnectionSettings",
     "Described",
     "Gone",
+    "Image",
+    "KnownObjects",
+    "LineSplitter",
     "ListWatch",
     "ManagedFields",
     "Metadata",
@@ -20,4 +26,5 @@ __all__ = [
     "Rejected",
     "Verb",
     "open_cluster",
+    "read_image",
 ]

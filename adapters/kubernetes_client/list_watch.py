@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
 from adapters.kubernetes_client.cluster import Cluster
 from adapters.kubernetes_client.failures import Gone, Rejected, Status, read_status
+from adapters.kubernetes_client.known import Change, Described, KnownObjects, Verb, is_older_version
 from adapters.kubernetes_client.lines import LineSplitter
 from adapters.kubernetes_client.objects import Metadata
 from bridge.clock import Clock
@@ -29,23 +29,6 @@ _EXPIRED = 410
 _UNANSWERABLE = frozenset({400, 422})  # what servers say to an exact version that they can't list
 
 Kept = TypeVar("Kept")
-
-
-class Verb(StrEnum):
-    """What happened to an object."""
-
-    ADDED = "ADDED"
-    MODIFIED = "MODIFIED"
-    DELETED = "DELETED"
-
-
-@dataclass(frozen=True, slots=True)
-class Change(Generic[Kept]):
-    """One object as it is now (as it was last, when deleted), and as it was known before."""
-
-    verb: Verb
-    kept: Kept
-    before: Kept | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +68,6 @@ class _Bookmark(msgspec.Struct):
     metadata: _BookmarkMetadata
 
 
-class Described(NamedTuple, Generic[Kept]):
-    """What a reader makes of one object's JSON: where it is, which one, in which version; and what is worth keeping."""
-
-    key: tuple[str, str]  # namespace, name
-    uid: str
-    version: str
-    kept: Kept
-
-
-class _Known(NamedTuple, Generic[Kept]):
-    uid: str
-    version: str
-    kept: Kept
-
-
 _page = msgspec.json.Decoder(_Page)
 _line = msgspec.json.Decoder(_Line)
 _bookmark = msgspec.json.Decoder(_Bookmark)
@@ -118,7 +86,7 @@ class ListWatch(Generic[Kept]):
     describe: Callable[[bytes | msgspec.Raw], Described[Kept]]
     clock: Clock
     selectors: Mapping[str, str] = field(default_factory=dict)
-    _known: dict[tuple[str, str], _Known[Kept]] = field(default_factory=dict, init=False)
+    _known: KnownObjects[Kept] = field(default_factory=KnownObjects, init=False)
     _version: str | None = field(default=None, init=False)  # None: list before watching
     _synced: bool = field(default=False, init=False)  # the state was told whole at least once
     _gap: str | None = field(default=None, init=False)  # why a list that comes does not follow on what was told
@@ -177,9 +145,7 @@ class ListWatch(Generic[Kept]):
             fitting = max(_SMALLEST_PAGE, limit * _PAGE_BYTES // (len(body) + 1))
             limit = min(fitting, self.cluster.settings.page_size)
             params = {**self.selectors, "limit": str(limit), "continue": page.metadata.continue_}
-        for key in self._known.keys() - seen:
-            gone = self._known.pop(key).kept
-            changes.append(Change(Verb.DELETED, gone, gone))
+        changes += self._known.forget_others(seen)
         # Whatever happens to an object gives it another version: where none has, nothing that was known was missed. So it is
         # after an API server was restarted, which forgets what happened in the quiet before.
         gap = self._gap if differs or changes else None
@@ -194,9 +160,7 @@ class ListWatch(Generic[Kept]):
             for item in page.items or ():
                 described = self.describe(item)
                 seen.add(described.key)
-                known = self._known.get(described.key)
-                if known is None or known.version != described.version:
-                    changes += self._take_in(Verb.MODIFIED if known else Verb.ADDED, described)
+                changes += self._known.take_listed(described)
         except msgspec.DecodeError as error:
             raise Unavailable(f"GET {self.path}: the list can't be read: {error}") from error
         return page, changes
@@ -243,7 +207,7 @@ class ListWatch(Generic[Kept]):
             present = _page.decode(body).metadata.resource_version
         except msgspec.DecodeError as error:
             raise Unavailable(f"GET {self.path}: the list can't be read: {error}") from error
-        if self._version is not None and _is_older(present, self._version):
+        if self._version is not None and is_older_version(present, self._version):
             self._forget(f"the cluster went back from version {self._version} to {present}")
 
     def _take_lines(self, lines: Sequence[bytes]) -> list[Change[Kept]]:
@@ -254,10 +218,9 @@ class ListWatch(Generic[Kept]):
                 match line.type:
                     case "ADDED" | "MODIFIED" | "DELETED":
                         described = self.describe(line.object)
-                        known = self._known.get(described.key)
-                        if known and known.uid == described.uid and _is_older(described.version, known.version):
+                        if self._known.is_older(described):
                             continue  # told again after what followed it
-                        changes += self._take_in(Verb(line.type), described)
+                        changes += self._known.take_in(Verb(line.type), described)
                         self._version = described.version
                     case "BOOKMARK":
                         self._version = _bookmark.decode(line.object).metadata.resource_version
@@ -277,26 +240,6 @@ class ListWatch(Generic[Kept]):
 
     def _forget(self, why: str) -> None:
         self._version, self._gap = None, why[:500]
-
-    def _take_in(self, verb: Verb, described: Described[Kept]) -> list[Change[Kept]]:
-        """Note what is known now; an object of the same name that replaced another is a deletion and an addition."""
-        known = self._known.get(described.key)
-        if verb is Verb.DELETED:
-            if known is None or known.uid != described.uid:
-                return []  # a duplicate, or one whose successor is known already
-            del self._known[described.key]
-            return [Change(Verb.DELETED, described.kept, known.kept)]
-        self._known[described.key] = _Known(described.uid, described.version, described.kept)
-        if known is not None and known.uid != described.uid:
-            return [Change(Verb.DELETED, known.kept, known.kept), Change(Verb.ADDED, described.kept, None)]
-        if known is not None and known.version == described.version:
-            return []  # told twice
-        return [Change(Verb.ADDED if known is None else Verb.MODIFIED, described.kept, known.kept if known else None)]
-
-
-def _is_older(one: str, other: str) -> bool:
-    """Versions of one object compare as numbers, where they are numbers (they are, with etcd)."""
-    return one.isdecimal() and other.isdecimal() and int(one) < int(other)
 
 
 def _may_list_anew(error: Gone | Rejected, exact: Mapping[str, str]) -> bool:

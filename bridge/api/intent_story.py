@@ -212,6 +212,8 @@ async def _first_live(asked: _Asked, *, up_to: int | None) -> datetime | None:
     """When the target was first seen to run the shadow's artifacts after it was declared."""
     async for recorded in asked.later(EventKind.OBSERVATION_REPORTED, up_to=up_to):
         event = recorded.event
+        if event.backfilled:
+            continue  # history: it ran before the intent, whenever it came to be known
         if shows_live(event) and match_artifacts(asked.intent.artifacts, event.artifacts).is_full:
             return event.source_time or event.received_at
     return None

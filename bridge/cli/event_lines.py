@@ -13,6 +13,7 @@ from bridge.domain.events import EventKind
 
 _POSITION, _TIME, _KIND = 7, 19, 22  # widths; the longest kind has 22 characters
 _NARROW = 110  # columns; below it the date is left out
+_REVISION = 12  # characters of one; enough to recognise it
 _LEAST = 20  # columns a summary gets at least
 _WARNINGS = frozenset(
     {EventKind.DEPLOYMENT_LATE, EventKind.SOURCE_LOST, EventKind.SOURCE_REWRITTEN, EventKind.MODELS_DIVERGED}
@@ -51,6 +52,8 @@ def summarise(event: Mapping[str, Any]) -> str:
     """Target, artifacts and what the kind is about, in a few words."""
     where = f"{event['environment']}/{event['service']}" if event["service"] else ""
     what = " ".join(short_artifact(each) for each in event["artifacts"])
+    if not what and isinstance(revision := event["details"].get("revision"), str):
+        what = f"revision {revision[:_REVISION]}"
     words = [f"{where}:" if where else "", what, *_particulars(event)]
     return " ".join(word for word in words if word)
 

@@ -62,3 +62,24 @@ def observation_event(turn: Turn, fact: ObservationReported, seen: Seen, *, asid
         track=None if aside else track,
         effective_at=None if aside else turn.effective(track, seen.live_at),
     )
+
+
+def past_event(turn: Turn, fact: ObservationReported, fact_id: str) -> Event:
+    """Record what a history says ran once; it is a state of the target only before anybody observed it."""
+    turn.remember(fact_id)
+    told = fact.phase is Phase.LIVE and bool(fact.artifacts) and turn.state.observed_from is None
+    claimed = min(fact.source_time or turn.at, turn.at)
+    return Event(
+        id=fact_id,
+        kind=EventKind.OBSERVATION_REPORTED,
+        received_at=turn.at,
+        target=turn.target,
+        artifacts=fact.artifacts,
+        source_time=fact.source_time,
+        actor=fact.actor,
+        backfilled=True,
+        source=fact.source,
+        details={**fact.details, "phase": fact.phase.value},
+        track=Track.RUNNING if told else None,
+        effective_at=turn.effective(Track.RUNNING, claimed) if told else None,
+    )

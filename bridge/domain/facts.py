@@ -59,7 +59,8 @@ class ObservationReported:
 
     ``intent_id`` is the intent that the observed system itself carries along: a claim, of any text. ``source.revision`` is the
     commit that it has synced, where it tells. ``pushed``: it was posted by a hook, so that it may come late, twice or out of
-    order; what an observer reads, and what is newer, then wins.
+    order; what an observer reads, and what is newer, then wins. ``backfilled``: read from a
+    history, it is recorded and nothing is concluded from it; its ``artifacts`` may be empty, for histories name revisions only.
     """
 
     id: str | None = None
@@ -71,6 +72,7 @@ class ObservationReported:
     actor: str | None = None
     intent_id: str | None = None
     pushed: bool = False
+    backfilled: bool = False
     details: Details = field(default_factory=dict)
 
 

@@ -17,11 +17,18 @@ INTENT_LABEL = (
 )
 INTENT_INFO = "deploybridge/intent"  # the name in the `infos` of an Argo CD sync
 _LONGEST_LINK = 200  # characters
+_HASH_LENGTHS = frozenset({40, 64})  # SHA-1, SHA-256
+_HEXADECIMAL = frozenset("0123456789abcdef")
 
 
 def read_link(text: str | None) -> str | None:
     """An intent's id as a system carries it; it may be any text, so it is bounded. None: there is none."""
     return (text or "").strip()[:_LONGEST_LINK] or None
+
+
+def is_commit(text: str) -> bool:
+    """Whether a revision is a commit's whole hash: the only kind that can be that of an intent from Git."""
+    return len(text) in _HASH_LENGTHS and _HEXADECIMAL.issuperset(text)
 
 
 class Link(StrEnum):

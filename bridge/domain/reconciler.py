@@ -10,7 +10,7 @@ from datetime import datetime
 
 from bridge.domain import drift, linking, obligations, pairing, pushed
 from bridge.domain.events import EventKind, derive_id
-from bridge.domain.fact_events import intent_event, observation_event
+from bridge.domain.fact_events import intent_event, observation_event, past_event
 from bridge.domain.facts import IntentDeclared, IntentWithdrawn, ObservationReported
 from bridge.domain.matching import is_step_towards, match_artifacts, pin, same_artifacts
 from bridge.domain.names import Phase
@@ -187,7 +187,7 @@ def _face_reality(turn: Turn, record: IntentRecord) -> None:
                 obligations.settle(turn, record, current, already_running=True)
         return
     before = state.live.artifacts if state.live is not None else ()
-    if _is_of(record, current, before):
+    if _rolls_out(record, current, before):
         obligations.advance(turn, record, Sign.ROLLOUT if current.phase in _ROLLING else Sign.FAILURE, current)
 
 
@@ -204,11 +204,21 @@ def _is_of(record: IntentRecord, seen: Seen, before: Artifacts) -> bool:
     return satisfies(record, seen) or is_step_towards(record.artifacts, seen.artifacts, before)
 
 
+def _rolls_out(record: IntentRecord, seen: Seen, before: Artifacts) -> bool:
+    """The same for one that is not live: the CD system may say so itself, also before it knows the images."""
+    how = linking.link(record, seen)
+    if how is linking.Link.INTENT_ID or (not seen.artifacts and how is linking.Link.REVISION):
+        return True
+    return _is_of(record, seen, before)
+
+
 # --- observations --------------------------------------------------------------------------------------------------
 
 
 def _observe(turn: Turn, fact: ObservationReported) -> str:
     state, observer = turn.state, fact.source.name
+    if fact.backfilled:
+        return _note_past(turn, fact)
     last = state.reports.get(observer)
     if last is not None and _says_the_same(fact, last) and not pushed.moves_on(turn, fact):
         if fact.id is not None:
@@ -261,6 +271,17 @@ def _says_the_same(fact: ObservationReported, last: Report) -> bool:
     return bool(fact.artifacts) or not fact.pushed or fact.source.revision == last.revision
 
 
+def _note_past(turn: Turn, fact: ObservationReported) -> str:
+    """What ran before anybody looked: recorded, and nothing follows from it."""
+    fact_id = fact.id
+    if fact_id is None:
+        parts = (fact.source.name, *_target_parts(turn), str(fact.source_time), *map(str, fact.artifacts))
+        fact_id = derive_id("past", *parts)
+    if fact_id not in turn.state.recent:
+        turn.events.append(past_event(turn, fact, fact_id))
+    return fact_id
+
+
 def _reconcile(turn: Turn, seen: Seen) -> None:
     state = turn.state
     previous, state.current = state.current, seen
@@ -274,7 +295,7 @@ def _reconcile(turn: Turn, seen: Seen) -> None:
     else:
         before = state.live.artifacts if state.live is not None else ()
         pending = state.of(turn.governing).open
-        record = linking.choose(pending, seen, lambda each: _is_of(each, seen, before))
+        record = linking.choose(pending, seen, lambda each: _rolls_out(each, seen, before))
         if record is not None:
             obligations.advance(turn, record, Sign.ROLLOUT if seen.phase in _ROLLING else Sign.FAILURE, seen)
 

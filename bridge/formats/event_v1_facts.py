@@ -102,6 +102,7 @@ def _observation(event: Event) -> ObservationReported:
         actor=event.actor,
         intent_id=event.intent_id,
         pushed=event.details.get("pushed") is True,
+        backfilled=event.backfilled,
         details=_without(event.details, "phase", "pushed", "aside"),
     )
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from bridge.domain.events import derive_id
 from bridge.domain.facts import ObservationReported
 from bridge.domain.legs import DETAIL
-from bridge.domain.linking import read_link
+from bridge.domain.linking import is_commit, read_link
 from bridge.domain.names import ImageRef, Phase, SourceRef, bundle, parse_image
 from bridge.domain.times import format_time, parse_time
 from bridge.errors import Refused
 from bridge.formats.hook_settings import ReportingHookSettings
 from bridge.formats.mapping import Subject, TargetMap
 
-_HASH = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _LONGEST_TEXT = 300  # characters of a foreign text that is shown
 _MOST_IMAGES = 64
 _YEAR_OF_NOTHING = 1  # Go writes a time that is not set as that of the year 1
@@ -55,7 +53,7 @@ class HookReporter:
         if target is None or len(images) > _MOST_IMAGES:
             return None
         intent_id = read_link(intent_id)
-        revision = revision if revision is not None and _HASH.match(revision) else None
+        revision = revision if revision is not None and is_commit(revision) else None
         told = [f"{name} {claim['at']}" for name, claim in sorted((legs or {}).items())]
         said = (phase.value, format_time(at), intent_id or "", revision or "", *map(str, images), *told)
         shown = {key: value[:_LONGEST_TEXT] for key, value in (details or {}).items() if value}

@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import web
 
 DEPLOYMENTS = "/apis/apps/v1/deployments"
+APPLICATIONS = "/apis/argoproj.io/v1alpha1/applications"
 _FIRST_VERSION = 100_000
 
 
@@ -90,11 +91,93 @@ def deployment(number: int, version: int, tag: str, generation: int = 3) -> dict
     }
 
 
+def application(number: int, version: int, tag: str) -> dict[str, Any]:
+    """About 14 KB of JSON: ten deployments of history, twenty resources, and managed fields, as Argo CD 3.1 writes them."""
+    name, at, revision = f"service-{number}", "2026-03-01T12:00:00Z", f"{number:040x}"
+    source = {
+        "repoURL": "https://git.example.org/acme/infra.git",
+        "path": f"apps/{name}",
+        "targetRevision": "main",
+        "helm": {"parameters": [{"name": f"setting.{index}", "value": f"value-{index}"} for index in range(4)]},
+    }
+    destination = {"server": "https://kubernetes.default.svc", "namespace": f"production-{number % 10}"}
+    by = {"automated": True}
+    past = {"initiatedBy": by, "revision": revision, "source": source}
+    days = [f"2026-02-{10 + index}T12:00:00Z" for index in range(9)] + [at]
+    kinds = ["Deployment", "Service", "ConfigMap", "Ingress", "ServiceAccount"] * 4
+    resources = [
+        {
+            "group": "apps",
+            "version": "v1",
+            "kind": kind,
+            "namespace": destination["namespace"],
+            "name": f"{name}-{index}",
+        }
+        for index, kind in enumerate(kinds)
+    ]
+    results = [
+        {
+            **each,
+            "status": "Synced",
+            "hookPhase": "Running",
+            "syncPhase": "Sync",
+            "message": f"{each['name']} configured",
+        }
+        | ({"images": [f"ghcr.io/acme/{each['name']}:{tag}"]} if each["kind"] == "Deployment" else {})
+        for each in resources
+    ]
+    sync_status = {"f:status": {"f:health": {"f:status": {}}, "f:history": {}, "f:resources": {}, "f:reconciledAt": {}}}
+    return {
+        "metadata": {
+            "name": name,
+            "namespace": "argocd",
+            "uid": f"00000000-0000-4000-8001-{number:012d}",
+            "resourceVersion": str(version),
+            "generation": 900,
+            "creationTimestamp": at,
+            "finalizers": ["resources-finalizer.argocd.argoproj.io"],
+            "labels": {"app.kubernetes.io/name": name, "team": f"team-{number % 20}"},
+            "managedFields": [
+                {"manager": manager, "operation": "Update", "time": at, "fieldsType": "FieldsV1", "fieldsV1": fields}
+                for manager, fields in (
+                    ("argocd-controller", {"f:spec": {"f:source": {"f:helm": {"f:parameters": {}}}}}),
+                    ("argocd-application-controller", sync_status),
+                )
+            ],
+        },
+        "spec": {"project": "default", "source": source, "destination": destination},
+        "status": {
+            "sync": {
+                "status": "Synced",
+                "revision": revision,
+                "comparedTo": {"source": source, "destination": destination},
+            },
+            "health": {"status": "Healthy", "lastTransitionTime": at},
+            "reconciledAt": at,
+            "resources": [{**each, "status": "Synced"} for each in resources],
+            "summary": {"images": [image for each in results for image in each.get("images", ())]},
+            "operationState": {
+                "phase": "Succeeded",
+                "startedAt": at,
+                "finishedAt": at,
+                "operation": {"initiatedBy": by, "sync": {"revision": revision, "prune": True}},
+                "syncResult": {"revision": revision, "source": source, "resources": results},
+            },
+            "history": [
+                {**past, "id": index, "deployStartedAt": day, "deployedAt": day} for index, day in enumerate(days)
+            ],
+        },
+    }
+
+
 class Cluster:
     """Everything is rendered before anybody asks."""
 
     def __init__(self, count: int) -> None:
         self.count = count
+        self.applications = [
+            json.dumps(application(number, 1000 + number, "v1")).encode() for number in range(count // 2)
+        ]
         self.items = [json.dumps(deployment(number, 1000 + number, "v1")).encode() for number in range(count)]
         self.told = asyncio.Event()
         self.rate, self.seconds = 0, 0.0
@@ -112,7 +195,7 @@ class Cluster:
         return self._list(request)
 
     def _list(self, request: web.Request) -> web.Response:
-        items = self.items if request.path == DEPLOYMENTS else []
+        items = {DEPLOYMENTS: self.items, APPLICATIONS: self.applications}.get(request.path, [])
         start, limit = int(request.query.get("continue") or 0), int(request.query.get("limit") or self.count)
         more = str(start + limit) if start + limit < len(items) else ""
         head = {"resourceVersion": str(_FIRST_VERSION), "continue": more}

@@ -17,10 +17,14 @@ from typing import Any
 import aiohttp
 
 from adapters.kubernetes_client import ConnectionSettings, ListWatch, cluster, open_cluster
+from adapters.observers.argocd.book import Book as ApplicationBook
+from adapters.observers.argocd.decode import ApplicationReader
+from adapters.observers.argocd.settings import ArgocdObserverSettings
 from adapters.observers.kubernetes.book import Book
 from adapters.observers.kubernetes.settings import Kind, KubernetesObserverSettings
 from adapters.observers.kubernetes.workloads import WorkloadReader
 from benchmarks import daemon
+from benchmarks.kubernetes_server import APPLICATIONS
 from bridge import compose
 from bridge.clock import SystemClock
 from bridge.daemon import Bridge, open_bridge
@@ -45,8 +49,10 @@ def run(work: Path, seconds: int) -> None:
         kubeconfig = folder / "kubeconfig"
         kubeconfig.write_text(json.dumps(_kubeconfig(url)))
         # A process of its own each, so that the memory is that of the work.
-        for what in ("json", "sync"):
-            subprocess.run([sys.executable, "-m", "benchmarks.observe", what, str(kubeconfig)], cwd=_HERE, check=True)
+        for what in ("Deployments", "Applications"):
+            for measure in ("json", "sync"):
+                command = [sys.executable, "-m", "benchmarks.observe", measure, str(kubeconfig), what]
+                subprocess.run(command, cwd=_HERE, check=True)
         asyncio.run(_load(folder, url, seconds))
 
 
@@ -72,48 +78,69 @@ class _Kept(cluster.Cluster):
         return body
 
 
-async def _sync(kubeconfig: Path, *, keep: bool) -> tuple[float, float, list[bytes]]:
+async def _sync(kubeconfig: Path, what: str, *, keep: bool) -> tuple[float, float, list[bytes]]:
     """Seconds on the clock and of CPU for list, decode and book; and the bytes."""
-    settings = KubernetesObserverSettings(
-        kind="kubernetes", name="eu", connection=ConnectionSettings(kubeconfig=kubeconfig)
-    )
-    async with open_cluster(settings.connection, SystemClock()) as opened:
+    connection = ConnectionSettings(kubeconfig=kubeconfig)
+    async with open_cluster(connection, SystemClock()) as opened:
         bodies: list[bytes] = []
         if keep:
             opened.__class__ = _Kept
             opened.bodies = bodies  # type: ignore[attr-defined]
         await opened.server_version()
-        book = Book(SourceRef("kubernetes", "eu"), "eu")
-        watch = ListWatch(opened, _PATH, WorkloadReader(Kind.DEPLOYMENT, settings, TargetMap()).describe, SystemClock())
+        path, describe, book, report, count = _parts(what, connection)
+        watch: ListWatch[Any] = ListWatch(opened, path, describe, SystemClock())
         began, cpu = time.perf_counter(), time.process_time()
         async for batch in watch.read(None):
             book.apply(batch.changes)
             if batch.synced:
                 break
         book.started = True
-        facts = book.report(book.first_targets(followed_on=False))
+        facts = report(book.first_targets(followed_on=False))
         took = time.perf_counter() - began, time.process_time() - cpu
-        assert len(facts) == _COUNT
+        assert len(facts) == count
         return *took, bodies
 
 
-def _measure_sync(kubeconfig: Path) -> None:
+def _parts(what: str, connection: ConnectionSettings) -> tuple[str, Any, Any, Any, int]:
+    """Where the objects are, who reads them, the book, how it reports, and how many facts there are to be."""
+    if what == "Deployments":
+        settings = KubernetesObserverSettings(kind="kubernetes", name="eu", connection=connection)
+        book = Book(SourceRef("kubernetes", "eu"), "eu")
+        return _PATH, WorkloadReader(Kind.DEPLOYMENT, settings, TargetMap()).describe, book, book.report, _COUNT
+    argo = ArgocdObserverSettings(kind="argocd", name="argo", connection=connection)
+    applications = ApplicationBook(SourceRef("argocd", "argo"))
+    count = _COUNT // 2 * 10  # each with nine deployments of its history
+    return (
+        APPLICATIONS,
+        ApplicationReader(argo, TargetMap()).describe,
+        applications,
+        _first_contact(applications),
+        count,
+    )
+
+
+def _first_contact(book: ApplicationBook) -> Any:  # noqa: ANN401 - as the other book's
+    return lambda targets: book.report(targets, {})
+
+
+def _measure_sync(kubeconfig: Path, what: str) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    wall, cpu, _ = asyncio.run(_sync(kubeconfig, keep=False))
+    wall, cpu, _ = asyncio.run(_sync(kubeconfig, what, keep=False))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(f"  deploybridge: {wall:.2f} s on the clock (with the server's part), {cpu:.2f} s of CPU")
-    print(f"  memory: {peak / 1024:.0f} MB at most, {(peak - before) / 1024:.0f} MB of it for {_COUNT} Deployments")
+    print(f"  memory: {peak / 1024:.0f} MB at most, {(peak - before) / 1024:.0f} MB of it for {what}")
 
 
-def _measure_json(kubeconfig: Path) -> None:
-    _, cpu, bodies = asyncio.run(_sync(kubeconfig, keep=True))
+def _measure_json(kubeconfig: Path, what: str) -> None:
+    _, cpu, bodies = asyncio.run(_sync(kubeconfig, what, keep=True))
     pages = [body for body in bodies if b'"items"' in body[:200]]
     began = time.process_time()
     for page in pages:
         json.loads(page)
     yardstick = time.process_time() - began
     size = sum(map(len, pages))
-    print(f"first sync of {_COUNT} Deployments with managed fields: {size / 1e6:.0f} MB in {len(pages)} pages")
+    count = _COUNT if what == "Deployments" else _COUNT // 2
+    print(f"first sync of {count} {what} with managed fields: {size / 1e6:.0f} MB in {len(pages)} pages")
     print(f"  yardstick: json.loads over the same bytes: {yardstick:.2f} s of CPU")
     print(f"  deploybridge: {cpu / yardstick:.2f} of it (HTTP, decoding, mapping, owners, facts)")
 
@@ -212,4 +239,4 @@ def _of(values: list[float], part: float) -> float:
 
 
 if __name__ == "__main__":
-    (_measure_json if sys.argv[1] == "json" else _measure_sync)(Path(sys.argv[2]))
+    (_measure_json if sys.argv[1] == "json" else _measure_sync)(Path(sys.argv[2]), sys.argv[3])

@@ -59,7 +59,9 @@ def test_an_unchanged_report_adds_nothing(script: Script) -> None:
     fleet = Fleet()
     for said in script:
         play(fleet, [said])
-        if isinstance(said.fact, ObservationReported):
+        if (
+            isinstance(said.fact, ObservationReported) and not said.fact.backfilled
+        ):  # history is told apart by its times
             again = replace(said.fact, id=None, source_time=None)
             assert fleet.receive(again, at=said.at).events == []
 

@@ -51,6 +51,8 @@ def span(text: str) -> timedelta:
 
 def artifacts(short: Any) -> tuple[ImageRef, ...]:
     """``v2``, ``v2@d2``, ``:v2`` (unknown repository) or ``{web: v2, worker: v2}``."""
+    if short == "nothing":
+        return ()
     named = short if isinstance(short, dict) else {"shop": short}
     return bundle(_image(name, text) for name, text in named.items())
 
@@ -130,6 +132,11 @@ def _observation(raw: dict[str, Any]) -> ObservationReported:
         pushed="hook" in raw,
         source_time=moment(raw["source_time"]) if "source_time" in raw else None,
         actor=raw.get("actor"),
+        backfilled=raw.get("backfilled") == "true",
+        details={
+            **({"intent": f"{raw['carries']}-intent"} if "carries" in raw else {}),
+            **({"revision": raw["revision"]} if "revision" in raw else {}),
+        },
     )
 
 

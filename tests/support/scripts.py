@@ -102,6 +102,7 @@ def observations(draw: st.DrawFn, at: datetime, number: int) -> ObservationRepor
         source_time=draw(st.none() | _claims.map(lambda claim: at + claim)),
         intent_id=draw(st.none() | st.integers(0, number).map(lambda other: f"intent-{other}")),
         pushed=pushed,
+        backfilled=not pushed and draw(st.integers(0, 7)) == 0,
         details=draw(st.sampled_from([{}, {"health": "ok"}])),
     )
 

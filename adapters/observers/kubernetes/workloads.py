@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
 
-from adapters.kubernetes_client import Described
+from adapters.kubernetes_client import Described, Image, read_image
 from adapters.observers.kubernetes.objects import PodSpec, WorkloadObject
 from adapters.observers.kubernetes.ownership import ImageOwner, find_image_owner
 from adapters.observers.kubernetes.rollout import Progress, read_progress
 from adapters.observers.kubernetes.settings import ContainerSettings, Kind, KubernetesObserverSettings
 from bridge.domain.linking import INTENT_ANNOTATION, read_link
-from bridge.domain.names import ImageRef, Target, parse_image
+from bridge.domain.names import Target
 from bridge.formats.mapping import Subject, TargetMap
 
 _REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
@@ -38,13 +37,6 @@ class WorkloadKey(NamedTuple):
 
     def __str__(self) -> str:
         return f"{NAMES[self.kind]} {self.namespace}/{self.name}"
-
-
-class Image(NamedTuple):
-    """The image of a container: as written, and read; ``reference`` is None where it can't be read."""
-
-    text: str
-    reference: ImageRef | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +126,3 @@ def _counts(name: str, image: Image, settings: ContainerSettings) -> bool:
         return False
     repository = image.reference.repository if image.reference is not None else None
     return not settings.images or any(fnmatchcase(repository or "", glob) for glob in settings.images)
-
-
-@lru_cache(maxsize=16384)  # a fleet repeats its images; most events of a watch change none
-def read_image(text: str) -> ImageRef | None:
-    """An image of a container; without a tag or digest it is ``latest``, as the kubelet has it. None: it is no reference."""
-    try:
-        if "@" not in text and text.rfind(":") <= text.rfind("/"):
-            return parse_image(f"{text}:latest")
-        return parse_image(text)
-    except ValueError:
-        return None

@@ -18,6 +18,10 @@ Object = dict[str, Any]
 Key = tuple[str, str]  # namespace, name
 
 
+# Resources without a status subresource: a write is of the whole object, and each moves the generation.
+_WHOLE = frozenset({"argoproj.io/v1alpha1/applications"})
+
+
 class ConflictError(Exception):
     """Answered with 409."""
 
@@ -107,6 +111,7 @@ class Store:
             raise ConflictError(f'{resource} "{key[1]}" already exists')
         metadata |= {"uid": str(uuid.UUID(int=self.revision)), "creationTimestamp": self.time(), "generation": 1}
         _own_images(metadata, {}, obj, manager, self.time())
+        _own_source(metadata, {}, obj, manager, self.time())
         return self._write(resource, "ADDED", key, obj, None)
 
     def update(self, resource: str, obj: Object, manager: str = "kubectl-replace", *, status: bool = False) -> Object:
@@ -118,7 +123,13 @@ class Store:
                 "the object has been modified; please apply your changes to the latest version and try again"
             )
         after = copy.deepcopy(before)
-        if status:
+        if resource in _WHOLE:
+            kept = {name: before["metadata"].get(name) for name in ("uid", "creationTimestamp", "managedFields")}
+            after = copy.deepcopy(obj)
+            after["metadata"] |= {name: copy.deepcopy(value) for name, value in kept.items() if value is not None}
+            after["metadata"]["generation"] = before["metadata"]["generation"] + (after != before)
+            _own_source(after["metadata"], before, after, manager, self.time())
+        elif status:
             after["status"] = copy.deepcopy(obj.get("status", {}))
         else:
             kept = {
@@ -179,6 +190,31 @@ def _own_images(metadata: Object, before: Object, after: Object, manager: str, a
             "manager": manager,
             "operation": "Update",
             "apiVersion": "apps/v1",
+            "time": at,
+            "fieldsType": "FieldsV1",
+            "fieldsV1": fields,
+        }
+    )
+
+
+def _own_source(metadata: Object, before: Object, after: Object, manager: str, at: str) -> None:
+    """Who wrote the source of an Application owns it; the images in it, where it has any, besides."""
+    old, new = before.get("spec", {}).get("source"), after.get("spec", {}).get("source")
+    if new is None or old == new:
+        return
+    entries = metadata.setdefault("managedFields", [])
+    changed = [key for key in ("helm", "kustomize") if key in new and new[key] != (old or {}).get(key)]
+    for entry in entries:
+        for key in changed:
+            entry["fieldsV1"].get("f:spec", {}).get("f:source", {}).pop(f"f:{key}", None)
+    entries[:] = [entry for entry in entries if entry["manager"] != manager]
+    owned = {"f:repoURL": {}, "f:path": {}, "f:targetRevision": {}} | {f"f:{key}": {} for key in changed}
+    fields = {"f:spec": {"f:source": owned}}
+    entries.append(
+        {
+            "manager": manager,
+            "operation": "Update",
+            "apiVersion": "argoproj.io/v1alpha1",
             "time": at,
             "fieldsType": "FieldsV1",
             "fieldsV1": fields,
