@@ -94,7 +94,7 @@ def test_a_sync_is_started_progressing_and_live_when_its_health_says_so() -> Non
     assert isinstance(fact, ObservationReported)
     assert fact.actor == "alice"
     assert fact.details["images_from"] == "sync"
-    assert fact.details["revision"] == "a1"
+    assert fact.details["operation"]["revisions"] == ["a1"]
     operation: Any = fact.details["operation"]
     assert operation["started_at"] < operation["finished_at"]
     assert fact.source_time is not None
@@ -142,7 +142,7 @@ def test_a_sync_that_failed_before_its_images_were_known_is_a_failure_each_time(
         seen.argo.begin("shop", revision)
         seen.argo.finish("shop", "Error", "ComparisonError: helm template failed")
     assert seen.words == ["shop failed", "shop started", "shop failed"]
-    assert seen.facts[-1].details["revision"] == "a3"
+    assert seen.facts[-1].details["operation"]["revisions"] == ["a3"]
 
 
 def test_a_retried_sync_goes_on() -> None:
@@ -403,10 +403,20 @@ def test_what_is_not_there_any_more_after_a_restart_is_gone() -> None:
     assert seen.words == ["shop gone"]
 
 
+def test_a_report_names_the_commit_that_was_synced_and_the_ends_of_the_legs() -> None:
+    seen = Reports()
+    seen.argo.create("shop")
+    seen.argo.deploy("shop", "a" * 40, V1)
+    assert {fact.source.revision for fact in seen.facts} == {"a" * 40}
+    told = seen.facts[-1].details["legs"]
+    assert told["sync_started"]["said_by"] == "operationState.startedAt"
+    assert told["sync_started"]["at"] <= told["applied"]["at"]
+
+
 def test_the_intent_travels_in_the_infos_of_a_sync_and_in_an_annotation() -> None:
     seen = live()
     seen.argo.annotate("shop", **{"deploybridge.dev/intent": "i1"})
     seen.argo.begin("shop", "a2", V2)
-    assert seen.facts[-1].details["intent"] == "i1"
+    assert seen.facts[-1].intent_id == "i1"
     seen.argo.begin("shop", "a3", V3, info=[{"name": "deploybridge/intent", "value": "i2"}])
-    assert seen.facts[-1].details["intent"] == "i2"
+    assert seen.facts[-1].intent_id == "i2"
