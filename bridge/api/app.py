@@ -16,6 +16,7 @@ from aiohttp.typedefs import Middleware
 
 from bridge.api.auth import ANONYMOUS, GATEKEEPER, Gatekeeper
 from bridge.api.calls import CALLS
+from bridge.api.desired import KEPT_ANSWERS
 from bridge.api.endpoint import LARGEST_BODY, Call, Endpoint
 from bridge.api.hooks import LARGE_BODIES, REFUSED
 from bridge.api.intents import KEYS_IN_FLIGHT
@@ -33,6 +34,8 @@ _Served = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _CLIENT_GONE = 499  # for the counters only; nginx's number for it
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # a stranger can send any word
 
+_ERROR_MEMBERS = web.AppKey("error_members", dict[str, str])
+
 log = structlog.get_logger()
 
 
@@ -46,6 +49,8 @@ def build_app(wiring: ApiWiring, calls: Sequence[Endpoint] = CALLS) -> web.Appli
     app[KEYS_IN_FLIGHT] = set()
     app[DESCRIPTION] = msgspec.json.encode(describe(calls, wiring.version))
     app[REFUSED] = set()
+    app[KEPT_ANSWERS] = {}
+    app[_ERROR_MEMBERS] = {each.path: each.error_member for each in CALLS if each.error_member is not None}
     app[LARGE_BODIES] = asyncio.Semaphore(1)
     app[GATEKEEPER] = gatekeeper = Gatekeeper(wiring.tokens)
     for endpoint in calls:
@@ -115,7 +120,7 @@ def _answer_failure(request: web.Request, error: Exception) -> web.StreamRespons
         if problem.type.slug != INTERNAL.slug:
             log.warning("stream_cut", route=_route(request), reason=problem.detail)
         return stream
-    return respond(problem, request.path)
+    return respond(problem, request.path, also_as=request.app[_ERROR_MEMBERS].get(_route(request)))
 
 
 def _route(request: web.Request) -> str:
