@@ -16,12 +16,12 @@ from aiohttp.typedefs import Middleware
 
 from bridge.api.auth import ANONYMOUS, GATEKEEPER, Gatekeeper
 from bridge.api.calls import CALLS
-from bridge.api.desired import KEPT_ANSWERS
 from bridge.api.endpoint import LARGEST_BODY, Call, Endpoint
 from bridge.api.hooks import LARGE_BODIES, REFUSED
 from bridge.api.intents import KEYS_IN_FLIGHT
 from bridge.api.openapi import DESCRIPTION, describe
 from bridge.api.parameters import read_query
+from bridge.api.prepared import KEPT_ANSWERS, KeptAnswers
 from bridge.api.problems import INTERNAL, INVALID_PARAMETER, REJECTED, Problem, problem_of, respond
 from bridge.api.streaming import cut_stream
 from bridge.api.wiring import STOPPING, ApiWiring
@@ -49,7 +49,7 @@ def build_app(wiring: ApiWiring, calls: Sequence[Endpoint] = CALLS) -> web.Appli
     app[KEYS_IN_FLIGHT] = set()
     app[DESCRIPTION] = msgspec.json.encode(describe(calls, wiring.version))
     app[REFUSED] = set()
-    app[KEPT_ANSWERS] = {}
+    app[KEPT_ANSWERS] = KeptAnswers()
     app[_ERROR_MEMBERS] = {each.path: each.error_member for each in CALLS if each.error_member is not None}
     app[LARGE_BODIES] = asyncio.Semaphore(1)
     app[GATEKEEPER] = gatekeeper = Gatekeeper(wiring.tokens)

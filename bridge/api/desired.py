@@ -6,15 +6,13 @@ unless that is allowed: a CD system takes an empty answer as the order to delete
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import NamedTuple
 
 from aiohttp import web
 
 from bridge.api.endpoint import Call, json_answer, read_json_body
+from bridge.api.prepared import KEPT_ANSWERS, Prepared, Scope, Shape
 from bridge.api.problems import (
     ANSWER_TOO_LARGE,
     INVALID_PARAMETER,
@@ -31,48 +29,9 @@ from bridge.domain.names import SourceRef
 from bridge.formats.desired_v1 import LARGEST_FLUX_ANSWER, encode_desired, encode_flux_inputs, encode_plugin_output
 from bridge.formats.plugin_v1 import read_plugin_request
 
-_MOST_KEPT = 256  # answers; the oldest is made again when it is asked for
-
-
-class Shape(NamedTuple):
-    """One kind of answer: who takes it, as the log names the poller; how it is written; how large it may be."""
-
-    poller: str
-    encode: Callable[[Sequence[StandingIntent]], bytes]
-    said_by: str
-    largest: int | None = None  # bytes
-
-
 _DESIRED = Shape("desired", encode_desired, "GET /api/v1/desired")
 _PLUGIN = Shape("argocd-plugin", encode_plugin_output, "ApplicationSet plugin generator")
 _FLUX = Shape("flux-operator", encode_flux_inputs, "Flux Operator ExternalService", LARGEST_FLUX_ANSWER)
-
-
-class Scope(NamedTuple):
-    """Which targets are asked for; None: all."""
-
-    environment: str | None
-    services: frozenset[str] | None
-
-    def holds(self, intent: StandingIntent) -> bool:
-        """Whether the intent's target is among them; its environment was looked at already."""
-        return self.services is None or intent.target.service in self.services
-
-    def __str__(self) -> str:
-        where = "any environment" if self.environment is None else self.environment
-        return where if self.services is None else f"{where} for {', '.join(sorted(self.services))[:200]}"
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """An answer as bytes, true for one version of its environment."""
-
-    version: int
-    body: bytes
-    etag: str
-
-
-KEPT_ANSWERS = web.AppKey("kept_answers", dict[tuple[Shape, Scope], Prepared])
 
 
 async def tell_desired(call: Call) -> web.StreamResponse:
@@ -81,7 +40,7 @@ async def tell_desired(call: Call) -> web.StreamResponse:
     prepared = _prepare(call, _DESIRED, scope)
     known = call.request.headers.get("If-None-Match")
     wait = call.query.duration("wait")
-    if known is not None and wait and _is_known(known, prepared):
+    if known is not None and wait and prepared.is_known(known):
         prepared = await _await_other(call, scope, prepared, wait)
     return _answer(call, _DESIRED, scope, prepared)
 
@@ -110,7 +69,7 @@ def _answer(call: Call, shape: Shape, scope: Scope, prepared: Prepared) -> web.R
         _note_poll(call, shape, scope)
     known = call.request.headers.get("If-None-Match")
     headers = {"ETag": prepared.etag, "Cache-Control": "no-cache"}
-    if known is not None and _is_known(known, prepared):
+    if known is not None and prepared.is_known(known):
         return web.Response(status=304, headers=headers)
     return json_answer(prepared.body, headers=headers)
 
@@ -134,21 +93,18 @@ def _prepare(call: Call, shape: Shape, scope: Scope) -> Prepared:
         raise Problem(UNAVAILABLE, detail, headers={"Retry-After": "1"})
     kept = call.request.app[KEPT_ANSWERS]
     version = wiring.desired.version(scope.environment)
-    prepared = kept.get((shape, scope))
-    if prepared is None or prepared.version != version:
+    prepared = kept.get(shape, scope, version)
+    if prepared is None:
         intents = [intent for intent in wiring.desired.intents(scope.environment) if scope.holds(intent)]
-        prepared = _write(shape, scope, intents, version)
-        if intents:  # an empty one is cheap to make, and whether it may be told can change with the configuration
-            kept.pop((shape, scope), None)
-            while len(kept) >= _MOST_KEPT:
-                del kept[next(iter(kept))]
-            kept[shape, scope] = prepared
-        else:
+        prepared = Prepared.of(version, _write(shape, scope, intents))
+        if intents:
+            kept.keep(shape, scope, prepared)
+        else:  # not kept: whether it may be told can change with the configuration
             _refuse_emptiness(wiring, scope)
     return prepared
 
 
-def _write(shape: Shape, scope: Scope, intents: Sequence[StandingIntent], version: int) -> Prepared:
+def _write(shape: Shape, scope: Scope, intents: Sequence[StandingIntent]) -> bytes:
     body = shape.encode(intents)
     if shape.largest is not None and len(body) > shape.largest:
         detail = (
@@ -156,7 +112,7 @@ def _write(shape: Shape, scope: Scope, intents: Sequence[StandingIntent], versio
             "divide the services among several providers with `&service=`."
         )
         raise Problem(ANSWER_TOO_LARGE, detail, "service")
-    return Prepared(version, body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+    return body
 
 
 def _refuse_emptiness(wiring: ApiWiring, scope: Scope) -> None:
@@ -191,15 +147,10 @@ async def _await_other(call: Call, scope: Scope, prepared: Prepared, wait: timed
 
 def _note_poll(call: Call, shape: Shape, scope: Scope, by: str | None = None) -> None:
     """The first poll that carries an intent is the moment at which its CD system noticed it."""
+    transport = call.request.transport
+    if transport is None or transport.is_closing():
+        return  # it gave up while it waited: nobody reads the answer
     carried = [each for each in call.wiring.desired.unnoticed(scope.environment) if scope.holds(each)]
     if carried:
         poller = SourceRef(shape.poller, call.client.name, path=by or None)
         call.wiring.notices.take(carried, poller=poller, said_by=shape.said_by)
-
-
-def _is_known(if_none_match: str, prepared: Prepared) -> bool:
-    """Whether the header names the answer's tag (RFC 9110, compared weakly: proxies may weaken it)."""
-    if if_none_match == prepared.etag:
-        return True
-    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-    return prepared.etag in tags or "*" in tags

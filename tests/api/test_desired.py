@@ -257,6 +257,21 @@ async def test_a_notice_that_an_answer_without_body_confirms_counts(client: Clie
     assert [each["kind"] for each in (await observe(bridge, client, intent))["events"]][-1] == "observation.reported"
 
 
+async def test_a_poller_that_gave_up_while_it_waited_has_noticed_nothing(client: Client, bridge: FakeBridge) -> None:
+    await declare(client, "shop", "v1")
+    etag = (await get(client)).headers["ETag"]
+    await bridge.noticing.finish()
+    _, writer = await asyncio.open_connection(client.host, client.port)
+    writer.write(f"GET /api/v1/desired?wait=30s HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: {etag}\r\n\r\n".encode())
+    await bridge.clock.somebody_sleeps()
+    writer.close()
+    await writer.wait_closed()
+    await client.get("/healthz")  # the server has seen the end of the connection by now
+    intent = await declare(client, "shop", "v2")
+    await client.get("/healthz")
+    assert (await observe(bridge, client, intent))["events"][-1]["kind"] == "intent.declared"
+
+
 async def test_a_log_that_cannot_be_written_delays_the_notice_and_not_the_answer(
     client: Client, bridge: FakeBridge
 ) -> None:
