@@ -11,6 +11,7 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
 from bridge.api.app import build_app
+from bridge.api.server import open_listener
 from bridge.domain.facts import IntentWithdrawn
 from bridge.domain.names import Model, SourceRef, Target
 from bridge.domain.policies import Policies, Policy
@@ -261,8 +262,11 @@ async def test_a_poller_that_gave_up_while_it_waited_has_noticed_nothing(client:
     await declare(client, "shop", "v1")
     etag = (await get(client)).headers["ETag"]
     await bridge.noticing.finish()
-    _, writer = await asyncio.open_connection(client.host, client.port)
-    writer.write(f"GET /api/v1/desired?wait=30s HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: {etag}\r\n\r\n".encode())
+    # The daemon's own server: unlike the one of the other tests it lets a request run on when its client is gone.
+    listener = await open_listener(build_app(bridge.wiring()), "127.0.0.1", 0, drain_seconds=0.1)
+    _, writer = await asyncio.open_connection("127.0.0.1", int(listener.url.rpartition(":")[2]))
+    head = f"GET /api/v1/desired?wait=30s HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: {etag}\r\n\r\n"
+    writer.write(head.encode())
     await bridge.clock.somebody_sleeps()
     writer.close()
     await writer.wait_closed()
@@ -270,6 +274,7 @@ async def test_a_poller_that_gave_up_while_it_waited_has_noticed_nothing(client:
     intent = await declare(client, "shop", "v2")
     await client.get("/healthz")
     assert (await observe(bridge, client, intent))["events"][-1]["kind"] == "intent.declared"
+    await listener.close()
 
 
 async def test_a_log_that_cannot_be_written_delays_the_notice_and_not_the_answer(
