@@ -20,6 +20,19 @@ from tests.support.fake_bridge import NOON, FakeBridge, token
 Client = TestClient[Any, Any]
 SECRET = "correct-horse"
 
+# What the package applicationset/services/plugin of argo-cd v3.1.0 wrote to a socket, called as its generator does, 2026-11.
+FROM_ARGO_CD = (
+    b"POST /api/v1/getparams.execute HTTP/1.1\r\nHost: 127.0.0.1:18994\r\nUser-Agent: argocd-applicationset\r\n"
+    b"Content-Length: 108\r\nAuthorization: Bearer correct-horse\r\nContent-Type: application/json\r\n"
+    b"Accept-Encoding: gzip\r\n\r\n"
+    b'{"applicationSetName":"web","input":{"parameters":{"any":{"type":"ok"},"apps":["web","api"],"env":"prod"}}}\n'
+)
+# What Go's net/http wrote for the request that flux-operator v0.58.1 builds in callExternalServiceProvider, 2026-11.
+FROM_FLUX = (
+    b"GET /api/v1/flux/inputs?environment=prod HTTP/1.1\r\nHost: 127.0.0.1:18994\r\nUser-Agent: flux-operator/v0.58.1\r\n"
+    b"Accept: application/json\r\nAuthorization: Bearer correct-horse\r\nAccept-Encoding: gzip\r\n\r\n"
+)
+
 
 @pytest.fixture(autouse=True)
 def _quiet(bridge: FakeBridge) -> None:
@@ -46,6 +59,16 @@ async def withdraw(bridge: FakeBridge, service: str) -> None:
     target = Target(service, "prod")
     fact = IntentWithdrawn(id=f"w-{service}", model=Model.API, target=target, declared_at=NOON, source=source)
     await bridge.submit([fact])
+
+
+async def test_the_requests_that_were_recorded_are_answered_and_are_those_of_the_other_tests(client: Client) -> None:
+    await declare(client, "web", "ghcr.io/x/web:1")
+    argo = ApplicationSet("127.0.0.1", 18994, {"env": "prod", "apps": ["web", "api"], "any": {"type": "ok"}}, SECRET)
+    flux = InputProvider("127.0.0.1", 18994, "/api/v1/flux/inputs?environment=prod", SECRET)
+    assert (argo.request(), flux.request()) == (FROM_ARGO_CD, FROM_FLUX)
+    for recorded, key in ((FROM_ARGO_CD, "output"), (FROM_FLUX, "inputs")):
+        status, body = await exchange(client.host, client.port or 0, recorded)
+        assert (status, list(json.loads(body))) == (200, [key])
 
 
 async def test_the_plugin_generator_gets_one_set_of_parameters_a_service(client: Client) -> None:

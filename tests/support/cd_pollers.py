@@ -2,7 +2,7 @@
 
 They send what the real ones send, and make of an answer what those make of it. Sources: argo-cd at 37ee009,
 `applicationset/services/` (`plugin/plugin_service.go`, `internal/http/client.go`) and `applicationset/generators/plugin.go`;
-flux-operator v0.58.1, `resourcesetinputprovider_controller.go`. The order of the header lines is that of Go's net/http.
+flux-operator v0.58.1, `resourcesetinputprovider_controller.go`.
 """
 
 from __future__ import annotations
