@@ -7,7 +7,7 @@ sources around it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +17,14 @@ from pydantic import BaseModel
 
 from adapters import catalog
 from bridge.clock import Clock, SystemClock
+from bridge.domain.events import Event
 from bridge.domain.facts import ConfigChanged
 from bridge.formats.declarations.proposals import discovery
 from bridge.formats.declarations.proposals.discovery import Discovered
 from bridge.formats.hook_settings import HookSettings
 from bridge.ports import EventReader, HookDecoder, IntentSource, Observer
 from bridge.runtime import replay
+from bridge.runtime.desired import DesiredState
 from bridge.runtime.health import HealthBoard
 from bridge.runtime.inbox import Inbox
 from bridge.runtime.intake import Intake, IntakeStatus
@@ -72,6 +74,7 @@ class Core:
     reader: EventReader
     tail: Tail
     recorder: Recorder
+    desired: DesiredState
     metrics: Metrics
     board: HealthBoard
     stack: AsyncExitStack  # closes what is opened when it is first needed
@@ -147,14 +150,20 @@ async def open_core(settings: Settings, clock: Clock) -> AsyncIterator[Core]:
     async with AsyncExitStack() as stack:
         stack.enter_context(exclusive(settings.data_dir))
         store = await stack.enter_async_context(_log_adapter().open_adapter(settings.data_dir / _LOG))
-        inbox, tail, metrics = Inbox(), Tail(), Metrics()
+        inbox, tail, metrics, desired = Inbox(), Tail(), Metrics(), DesiredState()
+
+        def on_recorded(events: Sequence[Event], position: int, seconds: float) -> None:
+            metrics.recorded(events, position=position, seconds=seconds)
+            desired.recorded(events)
+
         recorder = Recorder(
             inbox=inbox,
             event_log=store.log,
             reader=store.reader,
             tail=tail,
             clock=clock,
-            on_recorded=lambda events, position, seconds: metrics.recorded(events, position=position, seconds=seconds),
+            on_recorded=on_recorded,
+            on_restored=desired.restored,
         )
         await recorder.restore()
         metrics.restored(position=tail.position, open_drifts=recorder.fleet.drifting())
@@ -167,6 +176,7 @@ async def open_core(settings: Settings, clock: Clock) -> AsyncIterator[Core]:
             reader=store.reader,
             tail=tail,
             recorder=recorder,
+            desired=desired,
             metrics=metrics,
             board=HealthBoard(),
             stack=stack,

@@ -23,6 +23,7 @@ from bridge.compose import Core, open_core, open_decoders, open_intake, open_obs
 from bridge.ports import Hint
 from bridge.runtime.health import ObserverHealth
 from bridge.runtime.intake import Intake, IntakeStatus
+from bridge.runtime.noticing import Noticing
 from bridge.runtime.observing import ObserverStatus
 from bridge.runtime.supervise import Crew, forever, task_group
 from bridge.settings import Mode, Settings, changed_keys, is_loopback
@@ -178,13 +179,19 @@ async def open_bridge(settings: Settings, *, clock: Clock | None = None) -> Asyn
     limit = settings.shutdown_limit.total_seconds()
     async with open_core(settings, clock or SystemClock()) as core, task_group() as group:
         sources, observers = Sources(core, group), Observers(core, group)
-        listener = await open_listener(build_app(_wiring(core, sources)), *bind_address(settings), drain_seconds=limit)
+        noticing = Noticing(inbox=core.inbox, clock=core.clock, on_recorded=core.desired.noticed)
+        crew = Crew(group)
+        app = build_app(_wiring(core, sources, noticing))
+        listener = await open_listener(app, *bind_address(settings), drain_seconds=limit)
         try:
+            crew.start("noticing", forever("noticing", noticing.run()))
             sources.start()
             observers.start()
             yield Bridge(core=core, listener=listener, sources=sources, observers=observers)
         finally:
             await listener.close()
+            await crew.stop()
+            await noticing.finish()
             await observers.stop()
             await sources.stop()
 
@@ -196,7 +203,7 @@ def _hooks(settings: Settings) -> dict[str, Hook]:
     }
 
 
-def _wiring(core: Core, sources: Sources) -> ApiWiring:
+def _wiring(core: Core, sources: Sources, noticing: Noticing) -> ApiWiring:
     def health() -> HealthReport:
         report = core.board.report()
         failure = core.recorder.failure
@@ -232,6 +239,9 @@ def _wiring(core: Core, sources: Sources) -> ApiWiring:
         tokens=tokens,
         health=health,
         policies=lambda: core.recorder.fleet.policies,
+        desired=core.desired,
+        notices=noticing,
+        may_be_empty=lambda name: any(each.name == name and each.may_be_empty for each in core.settings.environments),
         intents_allowed=lambda: core.settings.mode is not Mode.GITOPS,
         hook=hook,
         wake=sources.wake,

@@ -72,6 +72,10 @@ class EnvironmentSettings(SettingsModel):
     out_of_band_grace: Duration | None = Field(
         default=None, description="how long an unexplained change may wait for its intent"
     )
+    may_be_empty: bool = Field(
+        default=False,
+        description="answer CD systems that poll with nothing where nothing is declared; they then delete what they made",
+    )
 
 
 class TokenSettings(SettingsModel):

@@ -21,6 +21,7 @@ from bridge.api.hooks import LARGE_BODIES, REFUSED
 from bridge.api.intents import KEYS_IN_FLIGHT
 from bridge.api.openapi import DESCRIPTION, describe
 from bridge.api.parameters import read_query
+from bridge.api.prepared import KEPT_ANSWERS, KeptAnswers
 from bridge.api.problems import INTERNAL, INVALID_PARAMETER, REJECTED, Problem, problem_of, respond
 from bridge.api.streaming import cut_stream
 from bridge.api.wiring import STOPPING, ApiWiring
@@ -32,6 +33,8 @@ _Served = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _CLIENT_GONE = 499  # for the counters only; nginx's number for it
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # a stranger can send any word
+
+_ERROR_MEMBERS = web.AppKey("error_members", dict[str, str])
 
 log = structlog.get_logger()
 
@@ -46,6 +49,8 @@ def build_app(wiring: ApiWiring, calls: Sequence[Endpoint] = CALLS) -> web.Appli
     app[KEYS_IN_FLIGHT] = set()
     app[DESCRIPTION] = msgspec.json.encode(describe(calls, wiring.version))
     app[REFUSED] = set()
+    app[KEPT_ANSWERS] = KeptAnswers()
+    app[_ERROR_MEMBERS] = {each.path: each.error_member for each in CALLS if each.error_member is not None}
     app[LARGE_BODIES] = asyncio.Semaphore(1)
     app[GATEKEEPER] = gatekeeper = Gatekeeper(wiring.tokens)
     for endpoint in calls:
@@ -115,7 +120,7 @@ def _answer_failure(request: web.Request, error: Exception) -> web.StreamRespons
         if problem.type.slug != INTERNAL.slug:
             log.warning("stream_cut", route=_route(request), reason=problem.detail)
         return stream
-    return respond(problem, request.path)
+    return respond(problem, request.path, also_as=request.app[_ERROR_MEMBERS].get(_route(request)))
 
 
 def _route(request: web.Request) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bridge.api import (
     compare,
+    desired,
     events,
     export,
     health,
@@ -19,6 +20,7 @@ from bridge.api import (
 from bridge.api import examples as shown
 from bridge.api.endpoint import Answer, Endpoint
 from bridge.api.problems import (
+    ANSWER_TOO_LARGE,
     BODY_TOO_LARGE,
     FOREIGN_ORIGIN,
     IN_FLIGHT,
@@ -29,12 +31,14 @@ from bridge.api.problems import (
     MODEL_NOT_IN_USE,
     NOT_FOUND,
     NOT_GENUINE,
+    NOTHING_DECLARED,
     UNAUTHENTICATED,
     UNAVAILABLE,
     UNSUPPORTED_MEDIA_TYPE,
 )
 from bridge.formats.intent_v1 import IntentBody
 from bridge.formats.observation_v1 import ObservationBody
+from bridge.formats.plugin_v1 import PluginBody
 from bridge.formats.scopes import ScopeVerb
 
 _BODY_PROBLEMS = (INVALID_BODY, INVALID_HEADER, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, KEY_REUSED, UNAVAILABLE)
@@ -99,6 +103,56 @@ WRITES = (
             UNSUPPORTED_MEDIA_TYPE,
             UNAVAILABLE,
         ),
+    ),
+)
+
+# For CD systems that poll: what should run by the API model.
+_POLL_PROBLEMS = (MODEL_NOT_IN_USE, NOT_FOUND, NOTHING_DECLARED, UNAVAILABLE)
+_ETAG = {"ETag": "Changes when, and only when, the body changes."}
+
+POLLS = (
+    Endpoint(
+        method="GET",
+        path="/api/v1/desired",
+        handler=desired.tell_desired,
+        name="tellDesired",
+        summary="What should run by the API model: the standing intents, by environment and service; never empty.",
+        verb=ScopeVerb.READ,
+        parameters=(parameters.ENVIRONMENT, parameters.SERVICES, parameters.WAIT_FOR_CHANGE),
+        answers={
+            200: Answer("The standing intents.", shown.DESIRED, headers=_ETAG),
+            304: Answer("What If-None-Match names is still desired.", content_type=None, headers=_ETAG),
+        },
+        problems=_POLL_PROBLEMS,
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/v1/getparams.execute",
+        handler=desired.give_plugin_parameters,
+        name="givePluginParameters",
+        summary="The plugin generator of Argo CD's ApplicationSets: one set of parameters for each service.",
+        verb=ScopeVerb.READ,
+        body=PluginBody,
+        body_example=shown.PLUGIN_BODY,
+        answers={
+            200: Answer("Never empty; every value but the two lists is a string.", shown.PLUGIN_OUTPUT, headers=_ETAG)
+        },
+        error_member="message",
+        problems=(INVALID_BODY, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, *_POLL_PROBLEMS),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/v1/flux/inputs",
+        handler=desired.give_flux_inputs,
+        name="giveFluxInputs",
+        summary="The ExternalService of a Flux Operator ResourceSetInputProvider: one input for each service.",
+        verb=ScopeVerb.READ,
+        parameters=(parameters.ENVIRONMENT, parameters.SERVICES),
+        answers={
+            200: Answer("Never empty; every value but the two lists is a string.", shown.FLUX_INPUTS, headers=_ETAG),
+            304: Answer("What If-None-Match names is still desired.", content_type=None, headers=_ETAG),
+        },
+        problems=(*_POLL_PROBLEMS, ANSWER_TOO_LARGE),
     ),
 )
 
@@ -245,4 +299,4 @@ HOUSE = (
     ),
 )
 
-CALLS = (*WRITES, *READS, *HOUSE)
+CALLS = (*WRITES, *POLLS, *READS, *HOUSE)

@@ -55,6 +55,7 @@ class Endpoint:
     body: type[msgspec.Struct] | None = None
     body_example: object = None
     takes_key: bool = False  # Idempotency-Key
+    error_member: str | None = None  # where this call's one client looks for the text of an error
     problems: tuple[ProblemType, ...] = ()  # beyond those that every call may answer
 
 

@@ -113,3 +113,34 @@ INCIDENTS = {
         }
     ]
 }
+DESIRED = {
+    "schema": "desired/1",
+    "targets": [
+        {
+            "service": "shop",
+            "environment": "production",
+            "intent_id": _ID,
+            "artifacts": [_IMAGE],
+            "declared_at": "2026-08-21T16:40:39.000000Z",
+            "actor": "ada",
+        }
+    ],
+}
+PLUGIN_BODY = {"applicationSetName": "shop", "input": {"parameters": {"environment": "production"}}}
+_PARAMETERS = {
+    "id": "shop",
+    "service": "shop",
+    "environment": "production",
+    "intent": _ID,
+    "declared_at": "2026-08-21T16:40:39.000000Z",
+    "image": "ghcr.io/acme/shop:v42",
+    "repository": "ghcr.io/acme/shop",
+    "tag": "v42",
+    "digest": "",
+    "images": ["ghcr.io/acme/shop:v42"],
+    "artifacts": [
+        {"image": "ghcr.io/acme/shop:v42", "repository": "ghcr.io/acme/shop", "tag": "v42", "digest": ""},
+    ],
+}
+PLUGIN_OUTPUT = {"output": {"parameters": [_PARAMETERS]}}
+FLUX_INPUTS = {"inputs": [_PARAMETERS]}

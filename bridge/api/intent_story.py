@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -19,7 +20,7 @@ from bridge.domain.outcomes import STATE_AFTER, IntentState, governing_model
 from bridge.domain.policies import Policies
 from bridge.domain.side_notes import Publications
 from bridge.domain.state_view import TRACK_OF_MODEL, phase_of
-from bridge.domain.story import Story, tell_own, tell_paired, tell_unpaired
+from bridge.domain.story import Story, explain, tell_own, tell_paired, tell_unpaired
 from bridge.formats.story_v1 import encode_story
 from bridge.ports import EventQuery, EventReader, RecordedEvent
 
@@ -39,9 +40,16 @@ async def tell_intent(reader: EventReader, intent_id: str, policies: Policies) -
     # A report of another target may name the intent as well: it says nothing about it.
     about = EventQuery(intent_id=intent_id, service=target.service, environment=target.environment)
     records = [msgspec.json.decode(line) async for chunk in reader.records(about) for _, line in chunk]
+    if story.state is IntentState.DECLARED and any(_tells_of_notice(record) for record in records):
+        story = replace(story, state=IntentState.NOTICED)
+        story = replace(story, explanation=explain(story))
     ran = story.ending.artifacts if story.ending is not None else asked.intent.artifacts
     published_at = Publications(await reader.publications(ran)).published_at(ran)
     return encode_story(story, recorded.position, records, published_at)
+
+
+def _tells_of_notice(record: Mapping[str, Any]) -> bool:
+    return bool(record["kind"] == EventKind.OBSERVATION_REPORTED and record["details"].get("phase") == Phase.NOTICED)
 
 
 @dataclass(frozen=True, slots=True)

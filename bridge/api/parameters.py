@@ -59,6 +59,11 @@ class Query:
         assert value is None or isinstance(value, str)
         return value
 
+    def texts(self, name: str) -> Sequence[str]:
+        """The texts of a repeatable parameter; none where it is not given."""
+        value = self._values.get(name)
+        return value if isinstance(value, list) else ()
+
     def number(self, name: str) -> int | None:
         """A whole number, not negative."""
         value = self._values.get(name)
@@ -215,6 +220,13 @@ SOURCE = Parameter(
     {"type": "string", "minLength": 1, "maxLength": LONGEST_SOURCE_NAME},
 )
 SERVICE = Parameter("service", partial(parse_name, what="a service name"), "Only this service.", {"type": "string"})
+SERVICES = Parameter(
+    "service",
+    partial(parse_name, what="a service name"),
+    "Only these services: several times, or with commas.",
+    {"type": "array", "items": {"type": "string"}},
+    repeatable=True,
+)
 ENVIRONMENT = Parameter(
     "environment", partial(parse_name, what="an environment name"), "Only this environment.", {"type": "string"}
 )
@@ -231,6 +243,12 @@ WAIT = Parameter(
     "wait",
     _parse_wait,
     "Answer when the state is final, or after this long: 30s, 2m; at most 5m.",
+    {"type": "string", "examples": ["30s"]},
+)
+WAIT_FOR_CHANGE = Parameter(
+    "wait",
+    _parse_wait,
+    "With If-None-Match: answer when something else is desired, or with 304 after this long: 30s, 2m; at most 5m.",
     {"type": "string", "examples": ["30s"]},
 )
 EVENT_FILTERS = (AFTER, FROM, TO, SERVICE, ENVIRONMENT, KIND, MODEL, INTENT_ID)

@@ -44,9 +44,11 @@ NOT_FOUND = ProblemType("not-found", 404, "There is no such thing")
 METHOD_NOT_ALLOWED = ProblemType("method-not-allowed", 405, "The path does not take this method")
 IN_FLIGHT = ProblemType("idempotency-key-in-flight", 409, "A request with this key is being recorded")
 BODY_TOO_LARGE = ProblemType("body-too-large", 413, "The body is too large")
+ANSWER_TOO_LARGE = ProblemType("answer-too-large", 422, "The answer would be larger than the poller takes")
 UNSUPPORTED_MEDIA_TYPE = ProblemType("unsupported-media-type", 415, "The body has a type or coding not taken here")
 KEY_REUSED = ProblemType("idempotency-key-reused", 422, "The key was used with another body")
 INTERNAL = ProblemType("internal", 500, "The bridge failed")
+NOTHING_DECLARED = ProblemType("nothing-declared", 503, "Nothing is declared there, and nothing is not answered")
 UNAVAILABLE = ProblemType("unavailable", 503, "The bridge can't do this at the moment")
 REJECTED = ProblemType("rejected", 400, "The request was rejected")
 
@@ -66,7 +68,9 @@ PROBLEM_TYPES = (
     BODY_TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
     KEY_REUSED,
+    ANSWER_TOO_LARGE,
     INTERNAL,
+    NOTHING_DECLARED,
     UNAVAILABLE,
 )
 
@@ -102,8 +106,11 @@ def problem_of(error: DeploybridgeError | web.HTTPException) -> Problem:
             return Problem(INTERNAL, "The bridge refuses to go on with this request; its log of errors says why.")
 
 
-def respond(problem: Problem, path: str) -> web.Response:
-    """The answer for ``problem``; ``path`` is the request's, given back as ``instance``."""
+def respond(problem: Problem, path: str, *, also_as: str | None = None) -> web.Response:
+    """The answer for ``problem``; ``path`` is the request's, given back as ``instance``.
+
+    ``also_as`` is an extension member that repeats ``detail`` where the call's client looks for it.
+    """
     body: dict[str, object] = {
         "type": problem.type.uri,
         "title": problem.type.title,
@@ -111,6 +118,8 @@ def respond(problem: Problem, path: str) -> web.Response:
         "detail": problem.detail,
         "instance": path,
     }
+    if also_as is not None:
+        body[also_as] = problem.detail
     if problem.at_fault is not None:
         body["field"] = problem.at_fault
     return web.Response(

@@ -14,12 +14,12 @@ async def wait_for_growth(wiring: ApiWiring, position: int, stopping: asyncio.Ev
         return None
     if wiring.tail.position > position:
         return wiring.tail.position
-    await _first_of(wiring.tail.wait_beyond(position), stopping.wait(), wiring.clock.sleep(seconds))
+    await first_of(wiring.tail.wait_beyond(position), stopping.wait(), wiring.clock.sleep(seconds))
     grown = wiring.tail.position
     return grown if grown > position else None
 
 
-async def _first_of(*waits: Coroutine[object, object, object]) -> None:
+async def first_of(*waits: Coroutine[object, object, object]) -> None:
     """Return when one is over; the others are cancelled and gone by then."""
     try:
         async with asyncio.TaskGroup() as group:

@@ -14,7 +14,7 @@ from bridge.api.auth import Token
 from bridge.clock import Clock
 from bridge.domain.names import Target
 from bridge.domain.policies import Policies
-from bridge.ports import DeclaredPlace, EventReader, FactInbox, Hint, HookDecoder, LogTail
+from bridge.ports import DeclaredPlace, DesiredReader, EventReader, FactInbox, Hint, HookDecoder, LogTail, NoticeTaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,9 @@ class ApiWiring:
     tokens: Callable[[], Sequence[Token]]
     health: Callable[[], HealthReport]
     policies: Callable[[], Policies]
+    desired: DesiredReader
+    notices: NoticeTaker
+    may_be_empty: Callable[[str], bool]  # whether CD systems may be told that nothing should run in an environment
     intents_allowed: Callable[[], bool]
     hook: Callable[[str], Hook | None]
     wake: Callable[

@@ -61,6 +61,9 @@ class ObservationReported:
     commit that it has synced, where it tells. ``pushed``: it was posted by a hook, so that it may come late, twice or out of
     order; what an observer reads, and what is newer, then wins. ``backfilled``: read from a
     history, it is recorded and nothing is concluded from it; its ``artifacts`` may be empty, for histories name revisions only.
+
+    A report with the phase ``noticed`` is about the intent that it names, else about the newest that declares its artifacts;
+    it is recorded once an intent.
     """
 
     id: str | None = None

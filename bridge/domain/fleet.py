@@ -29,10 +29,10 @@ from bridge.domain.facts import (
 from bridge.domain.names import ImageRef, Model, Phase, Target
 from bridge.domain.obligations import blind_since, end_gap
 from bridge.domain.policies import Policies
-from bridge.domain.target_state import TargetState
+from bridge.domain.target_state import IntentRecord, TargetState
 from bridge.domain.turn import Turn, governing_model
 
-RULES_VERSION = "2"  # raise it when equal facts lead to other conclusions or the state's shape changes
+RULES_VERSION = "3"  # raise it when equal facts lead to other conclusions or the state's shape changes
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 _FACTS_REMEMBERED = 64
 
@@ -154,6 +154,11 @@ class Fleet:
             if record is not None and record.source_name == source_name and not record.withdrawal:
                 found[target] = record.artifacts
         return found
+
+    def standing_intents(self, model: Model) -> dict[Target, IntentRecord]:
+        """The newest declaration of every target that the model ever declared; it may be a withdrawal. For reading only."""
+        found = ((target, state.of(model).standing) for target, state in self._targets.items())
+        return {target: record for target, record in found if record is not None}
 
     def reported(self, observer: str) -> dict[Target, tuple[tuple[ImageRef, ...], Phase]]:
         """What an observer reported last of each target that it ever reported."""

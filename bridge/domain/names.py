@@ -33,6 +33,7 @@ class Model(StrEnum):
 class Phase(StrEnum):
     """How far a rollout is, as an observer reports it."""
 
+    NOTICED = "noticed"  # the CD system has read the intent; it says nothing of what runs
     STARTED = "started"
     PROGRESSING = "progressing"
     LIVE = "live"

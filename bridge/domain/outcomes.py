@@ -18,7 +18,7 @@ class IntentState(StrEnum):
     """The states of an intent, as ``GET /intents/{id}`` tells them."""
 
     DECLARED = "declared"
-    NOTICED = "noticed"  # kept for a CD system that confirms having read the intent; no event says so by itself
+    NOTICED = "noticed"  # a CD system has read the intent: a report with that phase says so
     APPLYING = "applying"
     SUCCEEDED = "succeeded"
     FAILED = "failed"

@@ -14,6 +14,7 @@ from bridge.domain.fact_events import intent_event, observation_event, past_even
 from bridge.domain.facts import IntentDeclared, IntentWithdrawn, ObservationReported
 from bridge.domain.matching import is_step_towards, match_artifacts, pin, same_artifacts
 from bridge.domain.names import Phase
+from bridge.domain.noticing import notice
 from bridge.domain.obligations import satisfies
 from bridge.domain.target_state import Artifacts, IntentRecord, Report, Seen
 from bridge.domain.transitions import RUNNING_MOVES, Act, IntentPhase, Running, Saw, Sign
@@ -35,6 +36,8 @@ def receive(turn: Turn, fact: IntentDeclared | IntentWithdrawn | ObservationRepo
             return _declare(turn, fact)
         case IntentWithdrawn():
             return _withdraw(turn, fact)
+        case ObservationReported(phase=Phase.NOTICED):
+            return notice(turn, fact)
         case ObservationReported():
             return _observe(turn, fact)
 

@@ -29,6 +29,7 @@ class IntentRecord:
     backfilled: bool
     withdrawal: bool = False
     revision: str | None = None  # the commit that declared it, for a Git intent
+    noticed: bool = False  # a CD system is known to have read it
     phase: IntentPhase = IntentPhase.WAITING
     # Deadlines run from here. It moves on by the length of every gap in observation; None: there is no deadline.
     watch_from: datetime | None = None

@@ -53,10 +53,12 @@ class Recorder:
         tail: Tail,
         clock: Clock,
         on_recorded: Callable[[Sequence[Event], int, float], None] = lambda _events, _position, _seconds: None,
+        on_restored: Callable[[Fleet], None] = lambda _fleet: None,
     ) -> None:
         """Write to ``event_log``, which must have no other writer.
 
-        ``on_recorded`` is told of each durable batch: its events, the last position, and how many seconds the append took.
+        ``on_recorded`` is told of each durable batch: its events, the last position, and how many seconds the append took;
+        ``on_restored`` of the fleet whenever it was made anew from the log.
         """
         self._inbox = inbox
         self._log = event_log
@@ -64,6 +66,7 @@ class Recorder:
         self._tail = tail
         self._clock = clock
         self._on_recorded = on_recorded
+        self._on_restored = on_restored
         self._fleet = Fleet()
         self._position = 0
         self._snapshot_position = 0
@@ -108,6 +111,7 @@ class Recorder:
             fleet.tick(newest)
         self._fleet, self._position, self.cursors = fleet, restored.position, dict(restored.cursors)
         self._snapshot_position, self._taking = after, None
+        self._on_restored(fleet)
         self._tail.advance(restored.position)
 
     async def run(self) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import hints, imports, intents, logs, observe, sources
+from benchmarks import desired, hints, imports, intents, logs, observe, sources
 
-_ALL = ("import", "intents", "state", "export", "observe", "hints", "sources")
+_ALL = ("import", "intents", "state", "export", "observe", "hints", "sources", "desired")
 
 
 def main() -> None:
@@ -20,6 +20,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=2_000_000, help="length of the long log")
     parser.add_argument("--pushes", type=int, default=500, help="how many landings are hinted")
     parser.add_argument("--sources", type=int, default=300, help="how many repositories one daemon polls")
+    parser.add_argument("--declared", type=int, default=300, help="how many intents a long poll waits for")
     asked = parser.parse_args()
     what = asked.what or list(_ALL)
     asked.work.mkdir(parents=True, exist_ok=True)
@@ -37,6 +38,8 @@ def main() -> None:
         hints.run(asked.work, asked.pushes)
     if "sources" in what:
         sources.run(asked.work, asked.sources, asked.seconds)
+    if "desired" in what:
+        desired.run(asked.work, asked.seconds, asked.declared)
 
 
 if __name__ == "__main__":

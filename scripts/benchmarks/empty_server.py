@@ -21,8 +21,10 @@ from bridge.clock import SystemClock
 from bridge.domain.policies import Policies
 from bridge.formats.scopes import ScopeVerb
 from bridge.ports import EventReader
+from bridge.runtime.desired import DesiredState
 from bridge.runtime.inbox import Inbox
 from bridge.runtime.interpreter import collect_seldom, prefer_short_pauses
+from bridge.runtime.noticing import Noticing
 from bridge.runtime.tail import Tail
 from bridge.telemetry.metrics import Metrics
 
@@ -32,6 +34,10 @@ PATH = "/api/v1/nothing"
 async def _answer_bare(request: web.Request) -> web.Response:
     await request.json()
     return web.json_response({}, status=201)
+
+
+async def _answer_bare_get(_request: web.Request) -> web.Response:
+    return web.json_response({})
 
 
 async def _answer(call: Call) -> web.StreamResponse:
@@ -53,19 +59,24 @@ _NOTHING = Endpoint(
 def _bare_app() -> web.Application:
     app = web.Application()
     app.router.add_post(PATH, _answer_bare)
+    app.router.add_get(PATH, _answer_bare_get)
     return app
 
 
 def _bridge_app() -> web.Application:
+    inbox, clock = Inbox(), SystemClock()
     wiring = ApiWiring(
-        inbox=Inbox(),
+        inbox=inbox,
         tail=Tail(),
         reader=cast("EventReader", None),  # nothing is read
-        clock=SystemClock(),
+        clock=clock,
         metrics=Metrics(),
         tokens=tuple,
         health=lambda: HealthReport(ready=True, details={}),
         policies=Policies,
+        desired=(desired := DesiredState()),
+        notices=Noticing(inbox=inbox, clock=clock, on_recorded=desired.noticed),
+        may_be_empty=lambda _environment: False,
         intents_allowed=lambda: True,
         hook=lambda _name: None,
         wake=lambda *_: (),

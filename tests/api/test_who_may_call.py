@@ -16,10 +16,17 @@ SECRET = "correct-horse"
 
 
 async def call(client: Client, method: str, path: str, **headers: str) -> ClientResponse:
-    body = OBSERVATION if path.endswith("observations") else INTENT
-    data = json.dumps(body) if method == "POST" else None
+    data = json.dumps(BODIES.get(path, INTENT)) if method == "POST" else None
     sent = {"Content-Type": "application/json", **headers} if data else headers
-    return await client.request(method, path.replace("{id}", "x"), data=data, headers=sent)
+    query = "?environment=nowhere" if path in POLLED else ""
+    return await client.request(method, path.replace("{id}", "x") + query, data=data, headers=sent)
+
+
+POLLED = {"/api/v1/desired", "/api/v1/flux/inputs"}
+BODIES = {
+    "/api/v1/observations": OBSERVATION,
+    "/api/v1/getparams.execute": {"input": {"parameters": {"environment": "nowhere"}}},
+}
 
 
 GUARDED = {
@@ -32,6 +39,9 @@ GUARDED = {
     ("GET", "/api/v1/compare"): "read",
     ("GET", "/api/v1/noise"): "read",
     ("GET", "/api/v1/export"): "read",
+    ("GET", "/api/v1/desired"): "read",
+    ("POST", "/api/v1/getparams.execute"): "read",
+    ("GET", "/api/v1/flux/inputs"): "read",
     ("GET", "/metrics"): "read",
 }
 OPEN = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/openapi.json"), ("GET", "/")}

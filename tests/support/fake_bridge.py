@@ -20,6 +20,8 @@ from bridge.domain.side_notes import Note
 from bridge.errors import Unavailable
 from bridge.formats.scopes import parse_scope
 from bridge.ports import Append, FactOutcome, Hint
+from bridge.runtime.desired import DesiredState
+from bridge.runtime.noticing import Noticing
 from bridge.runtime.tail import Tail
 from bridge.telemetry.metrics import Metrics
 from tests.support.fake_clock import FakeClock
@@ -73,8 +75,14 @@ class FakeBridge:
     hooks: dict[str, Hook] = field(default_factory=dict)
     meant: Sequence[str] = ("infra",)  # the sources that hints by address mean
     hints: list[Hint] = field(default_factory=list)
+    policies: Policies = field(default_factory=Policies)
+    may_be_empty: set[str] = field(default_factory=set)  # environments
+    desired: DesiredState = field(default_factory=DesiredState)
+    noticing: Noticing = field(init=False)  # nobody runs it: a test that waits for notices calls its `finish`
 
     def __post_init__(self) -> None:
+        self.desired.restored(self.fleet)
+        self.noticing = Noticing(inbox=self, clock=self.clock, on_recorded=self.desired.noticed)
         self.gate.set()
 
     def wiring(self) -> ApiWiring:
@@ -87,7 +95,10 @@ class FakeBridge:
             metrics=self.metrics,
             tokens=lambda: self.tokens,
             health=lambda: self.health,
-            policies=Policies,
+            policies=lambda: self.policies,
+            desired=self.desired,
+            notices=self.noticing,
+            may_be_empty=self.may_be_empty.__contains__,
             intents_allowed=lambda: self.intents_allowed,
             hook=self.hooks.get,
             wake=self._wake,
@@ -134,6 +145,7 @@ class FakeBridge:
         """Put events into the log as they are and wake who follows it."""
         position = await self.log.append(Append(events, self.clock.now()))
         self.metrics.recorded(events, position, 0.001)
+        self.desired.recorded(events)
         self.tail.advance(position)
 
 
