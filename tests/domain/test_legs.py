@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.domain.comparison import Comparison
@@ -87,6 +87,7 @@ def test_what_is_malformed_is_not_told(legs: Any) -> None:
     assert told_by(replace(observed("v2", minute=1), details={"phase": "live", "legs": legs})) == {}
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**12), min_size=4, max_size=4))
 def test_where_all_legs_are_known_they_add_up_to_the_lead_time(micros: list[int]) -> None:
     moments = [datetime(2026, 1, 1, tzinfo=UTC)]

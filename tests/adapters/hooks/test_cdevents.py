@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.domain.facts import ObservationReported
@@ -176,6 +176,7 @@ def test_header_values_are_unquoted_and_decoded_once() -> None:
         assert decode("cdevents", event, carried(event) | {"ce-source": written}) is not None
 
 
+@settings(deadline=None)  # the first example imports the adapter
 @given(st.dictionaries(st.text(max_size=12), st.text(max_size=12), max_size=4), st.binary(max_size=60))
 def test_nothing_that_is_posted_breaks_the_reader(headers: dict[str, str], body: bytes) -> None:
     for mode in ({}, STRUCTURED, BATCH, carried(cdevent())):
