@@ -109,7 +109,7 @@ async def test_a_deployment_is_told_from_its_beginning_to_its_end(served: Served
         await served.followed()
         served.argo.deploy("shop", "a2", V2)
         live = await seen(log, "shop v2 live")
-        assert live["details"]["revision"] == "a2"
+        assert live["details"]["operation"]["revisions"] == ["a2"]
         report = await log.ready()
         details = report["observers"]["argo"]["details"]
         assert details["applications"] == 1
@@ -149,7 +149,7 @@ async def test_a_sync_that_fails_before_its_images_are_known_fails_the_intent_th
         served.argo.finish("shop", "Error", "ComparisonError: helm template failed")
         failed = await log.kind("deployment.failed")
         assert failed["intent_id"] == intent["id"]
-        assert failed["details"]["linked_by"] == "intent"
+        assert failed["details"]["linked_by"] == "intent_id"
         report = await seen(log, "shop failed")
         assert report["details"]["reason"] == "ComparisonError: helm template failed"
 
