@@ -52,7 +52,8 @@ def summarise(event: Mapping[str, Any]) -> str:
     """Target, artifacts and what the kind is about, in a few words."""
     where = f"{event['environment']}/{event['service']}" if event["service"] else ""
     what = " ".join(short_artifact(each) for each in event["artifacts"])
-    if not what and isinstance(revision := event["details"].get("revision"), str):
+    told = event["details"].get("revision") or (event["source"] or {}).get("revision")
+    if event["kind"] == EventKind.OBSERVATION_REPORTED and not what and isinstance(revision := told, str):
         what = f"revision {revision[:_REVISION]}"
     words = [f"{where}:" if where else "", what, *_particulars(event)]
     return " ".join(word for word in words if word)
