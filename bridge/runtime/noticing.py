@@ -32,7 +32,7 @@ class _Notice(NamedTuple):
 
 
 class Noticing:
-    """Implements ``ports.NoticeTaker``. At most one notice an intent waits: of standing intents, that is one a target."""
+    """Implements the API's ``NoticeTaker``. At most one notice an intent waits: of standing intents, that is one a target."""
 
     def __init__(
         self, *, inbox: FactInbox, clock: Clock, on_recorded: Callable[[Sequence[StandingIntent]], None]
@@ -45,7 +45,7 @@ class Noticing:
         self._filled = asyncio.Event()
 
     def take(self, intents: Sequence[StandingIntent], *, poller: SourceRef, said_by: str) -> None:
-        """See the port."""
+        """See the protocol."""
         at = self._clock.now()
         for intent in intents:
             if intent.intent_id not in self._waiting:
