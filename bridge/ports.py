@@ -7,16 +7,15 @@ async context managers and start no task of their own.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from bridge.domain.desired import StandingIntent
 from bridge.domain.events import Event, EventKind, Track
 from bridge.domain.events import RecordedEvent as RecordedEvent  # noqa: PLC0414 - also a word of the ports
 from bridge.domain.facts import Fact
-from bridge.domain.names import ImageRef, Model, Phase, SourceRef, Target
+from bridge.domain.names import ImageRef, Model, Phase, Target
 from bridge.domain.noise import CommitCount, Tally, TallyKey
 from bridge.domain.side_notes import Incident, Note, PublicationKey
 
@@ -355,37 +354,6 @@ class FactInbox(Protocol):
         With ``wait`` False a full inbox raises at once. Raises Unavailable: full, closing, or the log can't be written; nothing
         was stored then.
         """
-
-
-class DesiredReader(Protocol):
-    """What should run by the API model, from memory: only what is durable, as of now."""
-
-    @property
-    def loaded(self) -> bool:
-        """Whether it is known at all; until then nobody may be answered."""
-
-    @property
-    def environments(self) -> Collection[str]:
-        """Those in which something was ever declared by API."""
-
-    def version(self, environment: str | None) -> int:
-        """Grows whenever something else is desired there (None: anywhere)."""
-
-    def intents(self, environment: str | None) -> Sequence[StandingIntent]:
-        """The standing intents, by environment and service."""
-
-    def unnoticed(self, environment: str | None) -> Sequence[StandingIntent]:
-        """Those of them that no CD system is known to have read, in no order."""
-
-    async def wait_beyond(self, environment: str | None, version: int) -> None:
-        """Return once the version is greater."""
-
-
-class NoticeTaker(Protocol):
-    """Records that a CD system has read intents, beside whatever answers it: nobody waits for the record."""
-
-    def take(self, intents: Sequence[StandingIntent], *, poller: SourceRef, said_by: str) -> None:
-        """They were read now, for the first time as far as is known; ``said_by`` says in a few words how."""
 
 
 class LogTail(Protocol):

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
@@ -36,20 +35,16 @@ async def tell_intent(reader: EventReader, intent_id: str, policies: Policies) -
     asked = _Asked.of(reader, recorded)
     story = await _tell(asked, policies)
     story = replace(story, claims=await _gather_claims(asked, story))
+    if story.state is IntentState.DECLARED and Moment.NOTICED in story.claims:
+        story = replace(story, state=IntentState.NOTICED)
+        story = replace(story, explanation=explain(story))
     target = asked.target
     # A report of another target may name the intent as well: it says nothing about it.
     about = EventQuery(intent_id=intent_id, service=target.service, environment=target.environment)
     records = [msgspec.json.decode(line) async for chunk in reader.records(about) for _, line in chunk]
-    if story.state is IntentState.DECLARED and any(_tells_of_notice(record) for record in records):
-        story = replace(story, state=IntentState.NOTICED)
-        story = replace(story, explanation=explain(story))
     ran = story.ending.artifacts if story.ending is not None else asked.intent.artifacts
     published_at = Publications(await reader.publications(ran)).published_at(ran)
     return encode_story(story, recorded.position, records, published_at)
-
-
-def _tells_of_notice(record: Mapping[str, Any]) -> bool:
-    return bool(record["kind"] == EventKind.OBSERVATION_REPORTED and record["details"].get("phase") == Phase.NOTICED)
 
 
 @dataclass(frozen=True, slots=True)

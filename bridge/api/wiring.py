@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -12,9 +12,10 @@ from aiohttp import web
 
 from bridge.api.auth import Token
 from bridge.clock import Clock
-from bridge.domain.names import Target
+from bridge.domain.desired import StandingIntent
+from bridge.domain.names import SourceRef, Target
 from bridge.domain.policies import Policies
-from bridge.ports import DeclaredPlace, DesiredReader, EventReader, FactInbox, Hint, HookDecoder, LogTail, NoticeTaker
+from bridge.ports import DeclaredPlace, EventReader, FactInbox, Hint, HookDecoder, LogTail
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,37 @@ class HttpMetrics(Protocol):
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """Every metric in the text format that ``accept`` prefers, and its content type."""
+
+
+class DesiredReader(Protocol):
+    """What should run by the API model, from memory: only what is durable, as of now."""
+
+    @property
+    def loaded(self) -> bool:
+        """Whether it is known at all; until then nobody may be answered."""
+
+    @property
+    def environments(self) -> Collection[str]:
+        """Those in which something was ever declared by API."""
+
+    def version(self, environment: str | None) -> int:
+        """Grows whenever something else is desired there (None: anywhere)."""
+
+    def intents(self, environment: str | None) -> Sequence[StandingIntent]:
+        """The standing intents, by environment and service."""
+
+    def unnoticed(self, environment: str | None) -> Sequence[StandingIntent]:
+        """Those of them that no CD system is known to have read, in no order."""
+
+    async def wait_beyond(self, environment: str | None, version: int) -> None:
+        """Return once the version is greater."""
+
+
+class NoticeTaker(Protocol):
+    """Records that a CD system has read intents, beside whatever answers it: nobody waits for the record."""
+
+    def take(self, intents: Sequence[StandingIntent], *, poller: SourceRef, said_by: str) -> None:
+        """They were read now, for the first time as far as is known; ``said_by`` says in a few words how."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

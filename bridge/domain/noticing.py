@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bridge.domain.events import Event, EventKind, derive_id
 from bridge.domain.facts import ObservationReported
+from bridge.domain.legs import DETAIL, tell
 from bridge.domain.names import Model, Phase
 from bridge.domain.target_state import IntentRecord
 from bridge.domain.turn import Turn
@@ -26,6 +27,7 @@ def notice(turn: Turn, fact: ObservationReported) -> str:
     if record is None or record.noticed:
         return fact_id
     record.noticed = True
+    moment = min(fact.source_time or turn.at, turn.at)
     turn.remember(fact_id)
     turn.events.append(
         Event(
@@ -38,7 +40,7 @@ def notice(turn: Turn, fact: ObservationReported) -> str:
             intent_id=record.id,
             actor=fact.actor,
             source=fact.source,
-            details={**fact.details, "phase": Phase.NOTICED.value},
+            details={DETAIL: tell(noticed=(moment, "report")), **fact.details, "phase": Phase.NOTICED.value},
         )
     )
     return fact_id

@@ -12,7 +12,7 @@ from bridge.domain.names import Model
 
 
 class DesiredState:
-    """Implements ``ports.DesiredReader``; the recorder tells it what is durable."""
+    """Implements what the API reads (``api.wiring.DesiredReader``); the recorder tells it what is durable."""
 
     def __init__(self) -> None:
         """Start unloaded: nobody may be answered before the log is read."""
@@ -52,27 +52,27 @@ class DesiredState:
 
     @property
     def loaded(self) -> bool:
-        """See the port."""
+        """See the protocol."""
         return self._desired is not None
 
     @property
     def environments(self) -> Collection[str]:
-        """See the port."""
+        """See the protocol."""
         return () if self._desired is None else self._desired.environments
 
     def version(self, environment: str | None) -> int:
-        """See the port."""
+        """See the protocol."""
         return self._version if environment is None else self._versions.get(environment, 0)
 
     def intents(self, environment: str | None) -> Sequence[StandingIntent]:
-        """See the port."""
+        """See the protocol."""
         return () if self._desired is None else self._desired.intents(environment)
 
     def unnoticed(self, environment: str | None) -> Sequence[StandingIntent]:
-        """See the port."""
+        """See the protocol."""
         return () if self._desired is None else self._desired.unnoticed(environment)
 
     async def wait_beyond(self, environment: str | None, version: int) -> None:
-        """See the port."""
+        """See the protocol."""
         while self.version(environment) <= version:
             await self._changed.setdefault(environment, asyncio.Event()).wait()

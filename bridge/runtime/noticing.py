@@ -14,9 +14,9 @@ from typing import NamedTuple
 from bridge.clock import Clock
 from bridge.domain.desired import StandingIntent
 from bridge.domain.facts import ObservationReported
+from bridge.domain.legs import DETAIL, tell
 from bridge.domain.names import Phase, SourceRef
 from bridge.domain.noticing import notice_id
-from bridge.domain.times import format_time
 from bridge.errors import Unavailable
 from bridge.ports import FactInbox
 
@@ -32,7 +32,7 @@ class _Notice(NamedTuple):
 
 
 class Noticing:
-    """Implements ``ports.NoticeTaker``. At most one notice an intent waits: of standing intents, that is one a target."""
+    """Implements the API's ``NoticeTaker``. At most one notice an intent waits: of standing intents, that is one a target."""
 
     def __init__(
         self, *, inbox: FactInbox, clock: Clock, on_recorded: Callable[[Sequence[StandingIntent]], None]
@@ -45,7 +45,7 @@ class Noticing:
         self._filled = asyncio.Event()
 
     def take(self, intents: Sequence[StandingIntent], *, poller: SourceRef, said_by: str) -> None:
-        """See the port."""
+        """See the protocol."""
         at = self._clock.now()
         for intent in intents:
             if intent.intent_id not in self._waiting:
@@ -82,7 +82,6 @@ class Noticing:
 
 def _fact(notice: _Notice) -> ObservationReported:
     intent = notice.intent
-    legs = {"noticed": {"at": format_time(notice.at), "said_by": notice.said_by}}
     return ObservationReported(
         id=notice_id(intent.intent_id),
         target=intent.target,
@@ -91,5 +90,5 @@ def _fact(notice: _Notice) -> ObservationReported:
         source=notice.poller,
         source_time=notice.at,
         intent_id=intent.intent_id,
-        details={"legs": legs},
+        details={DETAIL: tell(noticed=(notice.at, notice.said_by))},
     )

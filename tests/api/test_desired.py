@@ -299,5 +299,7 @@ async def test_what_polls_elsewhere_may_report_its_notice(client: Client, bridge
     assert (await client.post("/api/v1/observations", json=body)).status == 201
     assert (await client.post("/api/v1/observations", json=body)).status == 200
     await get(client)
-    assert len((await observe(bridge, client, intent))["events"]) == 2
+    story = await observe(bridge, client, intent)
+    assert (story["state"], len(story["events"])) == ("unobserved", 2), "nobody says what runs"
+    assert story["legs"]["seconds"]["declared_to_noticed"] == 0
     assert (await client.post("/api/v1/observations", json={**body, "service": "none"})).status == 200

@@ -44,7 +44,8 @@ def test_the_first_notice_of_an_intent_is_recorded_and_no_other() -> None:
     fleet = Fleet()
     _, notice = told(fleet, declared(1), noticed("intent-1"), noticed("intent-1"), noticed(None))
     assert (notice.kind, notice.intent_id, notice.track) == (EventKind.OBSERVATION_REPORTED, "intent-1", None)
-    assert notice.details == {"phase": "noticed"}
+    said = {"at": "2026-01-01T12:00:00.000000Z", "said_by": "report"}
+    assert notice.details == {"legs": {"noticed": said}, "phase": "noticed"}
 
 
 def test_without_a_name_it_is_the_newest_intent_with_these_artifacts() -> None:

@@ -39,5 +39,5 @@ def test_a_refused_intent_says_what_was_expected(more: dict[str, Any], said: str
 
 
 def test_a_refused_observation_names_the_phases() -> None:
-    with pytest.raises(Refused, match="phase: expected one of started, progressing, live, failed, gone"):
+    with pytest.raises(Refused, match="phase: expected one of noticed, started, progressing, live, failed, gone"):
         read_observation(json.dumps(INTENT | {"phase": "dead"}).encode())
