@@ -27,7 +27,8 @@ from adapters.kubernetes_client import (
     ListWatch,
     open_cluster,
 )
-from adapters.observers.kubernetes.settings import Kind, KubernetesObserverSettings
+from adapters.kubernetes_workloads.kinds import Kind
+from adapters.observers.kubernetes.settings import KubernetesObserverSettings
 from adapters.observers.kubernetes.workloads import Workload, WorkloadReader
 from bridge import compose
 from bridge.clock import SystemClock

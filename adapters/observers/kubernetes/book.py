@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from adapters.kubernetes_client import Change, Verb
+from adapters.kubernetes_workloads.containers import WorkloadKey
+from adapters.kubernetes_workloads.kinds import Kind
 from adapters.observers.kubernetes.pods import Pod
-from adapters.observers.kubernetes.settings import Kind
-from adapters.observers.kubernetes.workloads import Workload, WorkloadKey
+from adapters.observers.kubernetes.workloads import Workload
 from bridge.domain.facts import ObservationReported
 from bridge.domain.legs import DETAIL, tell
 from bridge.domain.matching import same_artifacts
