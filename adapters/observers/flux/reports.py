@@ -1,0 +1,199 @@
+"""From what was judged to the fact that is recorded, with everything that Flux tells of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from adapters.kubernetes_workloads.bundles import Part
+from adapters.kubernetes_workloads.ownership import Hand, ImageOwner
+from adapters.observers.flux.reconciled import Reconciled, name_workload
+from adapters.observers.flux.revisions import parse_revision
+from adapters.observers.flux.sources import Noticed
+from adapters.observers.flux.standing import Stand, Standing, read_time
+from adapters.observers.flux.workloads import Workload
+from bridge.domain.facts import ObservationReported
+from bridge.domain.names import ImageRef, Phase, SourceRef, Target
+
+_SHOWN = 10  # objects and workloads named in one event
+_LONGEST = 300  # characters of a text that somebody else wrote
+
+
+@dataclass(slots=True)
+class Entry:
+    """One workload and what is remembered of it."""
+
+    workload: Workload
+    changed: tuple[str, int]  # when its images changed: the cluster's claim first, then the order in which it was seen
+    live_images: tuple[str, ...] | None = None  # with which it was rolled out; None: not with those it has
+    phase: Phase = Phase.STARTED
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The images as written."""
+        return tuple(image.text for image in self.workload.images)
+
+    def to_part(self) -> Part:
+        """What it adds to its target."""
+        artifacts = tuple(image.reference for image in self.workload.images if image.reference is not None)
+        return Part(self.changed, artifacts, self.phase, self.workload.progress.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """Where the images come from: workloads, or objects that name them."""
+
+    entries: tuple[Entry, ...] = ()
+    named: tuple[Reconciled, ...] = ()
+
+    @property
+    def origins(self) -> list[str]:
+        """In words, best first; empty where no image is known."""
+        found = ["workloads"] if self.entries else []
+        return found + sorted({each.names_images_in for each in self.named})
+
+    @property
+    def newest(self) -> Entry | None:
+        """The workload whose images changed last."""
+        return max(self.entries, key=lambda entry: entry.changed, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is to be said of a target."""
+
+    artifacts: tuple[ImageRef, ...]
+    phase: Phase
+    objects: tuple[Reconciled, ...]
+    images: Images
+    reason: str | None = None
+    at: datetime | None = None  # when Flux says that it came to this
+
+    def failed(self, standing: Standing) -> Verdict:
+        """The same, as a failure that Flux tells of."""
+        return replace(self, phase=Phase.FAILED, reason=standing.reason, at=standing.at)
+
+    def begun(self) -> Verdict:
+        """The beginning of what failed before anything else of it was seen."""
+        return replace(self, phase=Phase.STARTED, reason=None, at=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Makes facts."""
+
+    source: SourceRef
+    cluster: str
+    noticed: Noticed
+    foreign: dict[Target, str] = field(default_factory=dict)  # who changed images past Flux, until Flux puts them back
+
+    def report(self, target: Target, verdict: Verdict, *, history: bool) -> ObservationReported:
+        """The fact; with ``history`` also what the objects deployed before the bridge looked."""
+        newest = verdict.images.newest
+        owner = newest.workload.owner if newest is not None else None
+        details = {**self._details(verdict), **self._drift(target, owner)}
+        if history and (past := _history(verdict.objects)):
+            details["history"] = past
+        return ObservationReported(
+            target=target,
+            artifacts=verdict.artifacts,
+            phase=verdict.phase,
+            source=self.source,
+            source_time=_claimed_time(verdict, owner),
+            actor=owner.manager if owner is not None else None,
+            details=details,
+        )
+
+    def _details(self, verdict: Verdict) -> dict[str, object]:
+        details: dict[str, object] = {
+            "cluster": self.cluster,
+            "objects": [str(each.key) for each in verdict.objects[:_SHOWN]],
+            "workloads": [name_workload(entry.workload.key) for entry in verdict.images.entries[:_SHOWN]],
+            "images_from": verdict.images.origins,
+        }
+        if verdict.reason:
+            details["reason"] = verdict.reason[:_LONGEST]
+        if verdict.objects:
+            chosen = _telling(verdict.objects)
+            details |= self._revision(chosen, verdict.phase)
+            suspended = [str(each.key) for each in verdict.objects if each.suspended]
+            if suspended:
+                details["suspended"] = suspended[:_SHOWN]
+        newest = verdict.images.newest
+        if newest is not None and newest.workload.intent and "intent" not in details:
+            details["intent"], details["intent_in"] = newest.workload.intent[:100], "workload"
+        return details
+
+    def _revision(self, found: Reconciled, phase: Phase) -> dict[str, object]:
+        """Which revision it is about, when Flux noticed and applied it, and which intent it carries."""
+        about_attempt = phase in {Phase.STARTED, Phase.PROGRESSING, Phase.FAILED} and found.attempted is not None
+        revision = found.attempted if about_attempt else found.applied
+        details: dict[str, object] = {}
+        if revision is not None:
+            details["revision"] = revision[:_LONGEST]
+            if (commit := parse_revision(revision).commit) is not None:
+                details["commit"] = commit
+        details |= self.noticed.tell(found.source, revision)
+        if found.origin and not about_attempt:
+            details["origin_revision"] = found.origin[:_LONGEST]
+        deployed = found.deployed
+        if phase is Phase.LIVE and deployed is not None:
+            details["content"] = deployed.content
+            if deployed.version is not None:
+                details["release"] = deployed.version
+            if (applied_at := found.applied_at) is not None:
+                details["applied_at"] = applied_at.isoformat().replace("+00:00", "Z")
+        if found.drifted is not None:
+            details["drift"] = found.drifted
+        if found.intent is not None:
+            details["intent"], details["intent_in"] = found.intent, found.intent_in
+        return details
+
+    def _drift(self, target: Target, owner: ImageOwner | None) -> dict[str, object]:
+        """Who wrote the images; and where Flux put them back, after whom."""
+        if owner is None:
+            return {}
+        hand = owner.hand
+        details: dict[str, object] = {
+            "image_owner": {
+                "manager": owner.manager,
+                "operation": owner.operation,
+                "time": owner.time,
+                "hand": hand.value,
+            }
+        }
+        if hand is not Hand.CD:
+            self.foreign[target] = owner.manager
+        elif (manager := self.foreign.pop(target, None)) is not None:
+            details["corrects"] = f"images written by {manager}"
+        return details
+
+
+def _telling(objects: Sequence[Reconciled]) -> Reconciled:
+    """The object that the report is about: one that failed, else one at work, else the one that was applied last."""
+    order = {Stand.FAILED: 2, Stand.ACTING: 1, Stand.SETTLED: 0}
+
+    def weight(found: Reconciled) -> tuple[int, str]:
+        past = found.deployed
+        return order[found.standing.stand], (past.last or "") if past is not None else ""
+
+    return max(objects, key=weight)
+
+
+def _history(objects: Sequence[Reconciled]) -> list[dict[str, object]]:
+    """What the objects deployed, newest first. No image stands in it: a controller keeps none."""
+    return [
+        {"object": str(each.key), **past.to_details()} for each in objects[:_SHOWN] for past in each.history[:_SHOWN]
+    ]
+
+
+def _claimed_time(verdict: Verdict, owner: ImageOwner | None) -> datetime | None:
+    if verdict.at is not None:
+        return verdict.at
+    if verdict.phase in {Phase.LIVE, Phase.FAILED}:
+        times = [entry.workload.progress.at for entry in verdict.images.entries]
+        known = [each for each in times if each is not None]
+        known += [] if known else [each.standing.at for each in verdict.objects if each.standing.at is not None]
+        return max(known, default=None)
+    return read_time(owner.time) if owner is not None else None
