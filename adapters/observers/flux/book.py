@@ -34,6 +34,7 @@ class Memory:
     objects: dict[FluxKey, None] = field(default_factory=dict)
     live: Artifacts | None = None  # what was live last
     failed: dict[FluxKey, str] = field(default_factory=dict)  # the attempt of each object whose failure was told
+    failed_images: Artifacts | None = None  # of the last failure: what runs instead is not what failed
 
 
 @dataclass(slots=True)
@@ -193,6 +194,8 @@ class Book:
         for found in self._objects_of(memory):
             if found.standing.stand is Stand.FAILED or found.standing.rolled_back:
                 memory.failed[found.key] = found.attempt
+        if phase is Phase.FAILED:
+            memory.failed_images = artifacts
         if phase is not Phase.LIVE:
             return
         memory.live = artifacts
@@ -227,6 +230,7 @@ class Book:
             return
         if verdict.phase is Phase.FAILED:
             memory.failed |= {each.key: each.attempt for each in objects if each.standing.stand is Stand.FAILED}
+            memory.failed_images = verdict.artifacts
             told = self.told.get(target)
             if told is not None and not same_artifacts(told[0], verdict.artifacts):
                 yield from self._tell(target, verdict.begun())
@@ -254,12 +258,10 @@ class Book:
         verdict = Verdict(artifacts, phase, tuple(objects), images, reason)
         was_live = memory.live is not None and same_artifacts(memory.live, artifacts)
         for found in objects:
-            if (
-                found.standing.stand is Stand.FAILED
-                and found.standing.reached
-                and not (was_live and not found.is_new_attempt)
-            ):
-                return verdict.failed(found.standing)
+            if found.standing.reached and (found.is_new_attempt or not was_live):
+                was_told = memory.failed.get(found.key) == found.attempt
+                if not was_told or memory.failed_images == artifacts:
+                    return verdict.failed(found.standing)
         if any(each.standing.stand is Stand.ACTING for each in objects) and not (was_live and phase is Phase.LIVE):
             again = any(memory.failed.get(each.key) == each.attempt for each in objects)
             if phase is Phase.LIVE or (again and told == (artifacts, Phase.FAILED)):

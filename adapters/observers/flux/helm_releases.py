@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from adapters.kubernetes_client import Described
-from adapters.observers.flux.objects import HelmReleaseObject, HelmReleaseSpec, HelmReleaseStatus, Snapshot
+from adapters.observers.flux.objects import NOTHING, HelmReleaseObject, HelmReleaseSpec, HelmReleaseStatus, Snapshot
 from adapters.observers.flux.reconciled import (
     FluxKey,
     Past,
@@ -67,7 +67,7 @@ class HelmReleaseReader:
                 suspended=spec.suspend,
             ),
             suspended=spec.suspend,
-            remote=spec.kube_config is not None,
+            remote=spec.kube_config != NOTHING,
             attempted=status.last_attempted_revision,
             applied=_applied_chart(status),
             origin=None,
@@ -120,10 +120,8 @@ def _source(spec: HelmReleaseSpec, status: HelmReleaseStatus, namespace: str) ->
     return FluxKey("HelmChart", made_in, name) if slash else None
 
 
-def _named_images(values: msgspec.Raw | None) -> tuple[ImageRef, ...]:
+def _named_images(values: msgspec.Raw) -> tuple[ImageRef, ...]:
     """The images in inline values that have a repository and a version; a chart may have others by default."""
-    if values is None:
-        return ()
     named = []
     try:
         found = helm_values.search(msgspec.json.decode(values), "")

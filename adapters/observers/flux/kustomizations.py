@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import msgspec
 
 from adapters.kubernetes_client import Described
-from adapters.observers.flux.objects import KustomizationObject, NamedImage, Reconciliation
+from adapters.observers.flux.objects import NOTHING, KustomizationObject, NamedImage, Reconciliation
 from adapters.observers.flux.reconciled import (
     FluxKey,
     Past,
@@ -65,7 +65,7 @@ class KustomizationReader:
                 suspended=spec.suspend,
             ),
             suspended=spec.suspend,
-            remote=spec.kube_config is not None,
+            remote=spec.kube_config != NOTHING,
             attempted=status.last_attempted_revision,
             applied=status.last_applied_revision,
             origin=status.last_applied_origin_revision,

@@ -10,6 +10,8 @@ import msgspec
 
 from adapters.kubernetes_client import Metadata
 
+NOTHING = msgspec.Raw(b"null")  # where a field is left out
+
 
 class Condition(msgspec.Struct, rename="camel", gc=False):
     """``metav1.Condition``."""
@@ -59,7 +61,7 @@ class KustomizationSpec(msgspec.Struct, rename="camel"):
     target_namespace: str | None = None
     images: list[NamedImage] | None = None
     depends_on: list[Reference] | None = None
-    kube_config: msgspec.Raw | None = None  # set: it applies to another cluster
+    kube_config: msgspec.Raw = NOTHING  # set: it applies to another cluster
 
 
 class Reconciliation(msgspec.Struct, rename="camel"):
@@ -114,8 +116,8 @@ class HelmReleaseSpec(msgspec.Struct, rename="camel"):
     chart_ref: Reference | None = None
     target_namespace: str | None = None
     depends_on: list[Reference] | None = None
-    kube_config: msgspec.Raw | None = None
-    values: msgspec.Raw | None = None
+    kube_config: msgspec.Raw = NOTHING
+    values: msgspec.Raw = NOTHING
 
 
 class Snapshot(msgspec.Struct, rename="camel"):
