@@ -9,7 +9,7 @@ made up.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from adapters.kubernetes_client import Change, Verb
 from adapters.kubernetes_workloads.bundles import Part, sum_up
@@ -20,6 +20,7 @@ from adapters.observers.flux.reports import Entry, Images, Reporter, Verdict
 from adapters.observers.flux.sources import Noticed
 from adapters.observers.flux.standing import Stand
 from adapters.observers.flux.workloads import Workload
+from bridge.domain.events import derive_id
 from bridge.domain.facts import ObservationReported
 from bridge.domain.matching import same_artifacts
 from bridge.domain.names import ImageRef, Phase, SourceRef, Target
@@ -192,7 +193,7 @@ class Book:
             return
         artifacts, phase = self.told.get(target, ((), Phase.GONE))
         for found in self._objects_of(memory):
-            if found.standing.stand is Stand.FAILED or found.standing.rolled_back:
+            if found.standing.stand is Stand.FAILED or found.standing.rolled_back or phase is Phase.FAILED:
                 memory.failed[found.key] = found.attempt
         if phase is Phase.FAILED:
             memory.failed_images = artifacts
@@ -224,7 +225,7 @@ class Book:
         for found in objects:
             if _failed_unseen(found) and memory.failed.get(found.key) != found.attempt:
                 memory.failed[found.key] = found.attempt
-                yield from self._tell(target, _failed_attempt(found))
+                yield from self._tell(target, _failed_attempt(found, self.source.name))
         verdict = self._judge(memory, objects, self.told.get(target))
         if verdict is None:
             return
@@ -262,11 +263,12 @@ class Book:
                 was_told = memory.failed.get(found.key) == found.attempt
                 if not was_told or memory.failed_images == artifacts:
                     return verdict.failed(found.standing)
-        if any(each.standing.stand is Stand.ACTING for each in objects) and not (was_live and phase is Phase.LIVE):
-            again = any(memory.failed.get(each.key) == each.attempt for each in objects)
-            if phase is Phase.LIVE or (again and told == (artifacts, Phase.FAILED)):
-                return None  # it is not done, or tries once more what failed
-        return verdict
+        if phase is Phase.LIVE:
+            acting = any(each.standing.stand is Stand.ACTING for each in objects)
+            return None if acting and not was_live else verdict
+        return (
+            None if told == (artifacts, Phase.FAILED) else verdict
+        )  # it failed until it is live, however often it is tried
 
     def _gone(self, target: Target) -> Iterator[ObservationReported]:
         self._targets.pop(target, None)
@@ -314,11 +316,12 @@ def _failed_unseen(found: Reconciled) -> bool:
     return found.standing.stand is Stand.FAILED and not found.standing.reached and found.is_new_attempt
 
 
-def _failed_attempt(found: Reconciled) -> Verdict:
+def _failed_attempt(found: Reconciled, observer: str) -> Verdict:
     """The images that were meant are known only where the object names them."""
-    return Verdict(found.named, Phase.FAILED, (found,), Images((), (found,) if found.named else ())).failed(
-        found.standing
-    )
+    images = Images((), (found,) if found.named else ())
+    said = Verdict(found.named, Phase.FAILED, (found,), images).failed(found.standing)
+    parts = (observer, str(found.key), found.uid, found.attempt, found.applied or "", "failed")
+    return replace(said, id=derive_id("observation", *parts))
 
 
 def _named_part(found: Reconciled) -> Part:

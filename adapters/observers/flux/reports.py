@@ -69,6 +69,7 @@ class Verdict:
     images: Images
     reason: str | None = None
     at: datetime | None = None  # when Flux says that it came to this
+    id: str | None = None  # where the same may be found anew after a restart
 
     def failed(self, standing: Standing) -> Verdict:
         """The same, as a failure that Flux tells of."""
@@ -96,6 +97,7 @@ class Reporter:
         if history and (past := _history(verdict.objects)):
             details["history"] = past
         return ObservationReported(
+            id=verdict.id,
             target=target,
             artifacts=verdict.artifacts,
             phase=verdict.phase,
