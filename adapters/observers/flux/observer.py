@@ -227,7 +227,7 @@ class _ResourceFeed:
             else:
                 assert kind.group is not None, "whatever is no workload belongs to a group of Flux"
                 base = await self._observer.versions.find_api(cluster, kind.group, kind.resource)
-            self._check_served()
+                self._check_served()
             if base is None:
                 return None
             where = f"/namespaces/{self._namespace}" if self._namespace is not None else ""
@@ -238,8 +238,8 @@ class _ResourceFeed:
     def _check_served(self) -> None:
         """Refuse a cluster without Flux: an observer that sees nothing there would look well."""
         apis = self._observer.versions.apis
-        asked = [apis[each] for each in ("kustomizations", "helmreleases") if each in apis]
-        if len(asked) == 2 and not any(asked):  # noqa: PLR2004 - both
+        required = ("kustomizations", "helmreleases")
+        if self._kind.resource in required and all(each in apis and apis[each] is None for each in required):
             raise Stalled(
                 "the cluster serves neither Kustomizations nor HelmReleases: install Flux there, or leave the observer out"
             )

@@ -74,7 +74,6 @@ class FluxVersions:
         Raises:
             Unavailable, Stalled: it can't be found out now.
         """
-        self.apis[resource] = None
         for version in _VERSIONS[group]:
             try:
                 body = await cluster.get(f"/apis/{group}/{version}", {})
@@ -86,6 +85,7 @@ class FluxVersions:
             if any(each.name == resource for each in served):
                 self.apis[resource] = version
                 return f"/apis/{group}/{version}"
+        self.apis[resource] = None
         return None
 
     async def learn_controllers(self, cluster: Cluster, namespace: str) -> None:
