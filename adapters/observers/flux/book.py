@@ -18,7 +18,7 @@ from adapters.kubernetes_workloads.kinds import Kind
 from adapters.observers.flux.reconciled import FluxKey, Reconciled
 from adapters.observers.flux.reports import Entry, Images, Reporter, Verdict
 from adapters.observers.flux.sources import Noticed
-from adapters.observers.flux.standing import Stand
+from adapters.observers.flux.standing import Stand, read_time
 from adapters.observers.flux.workloads import Workload
 from bridge.domain.events import derive_id
 from bridge.domain.facts import ObservationReported
@@ -36,6 +36,7 @@ class Memory:
     live: Artifacts | None = None  # what was live last
     failed: dict[FluxKey, str] = field(default_factory=dict)  # the attempt of each object whose failure was told
     failed_images: Artifacts | None = None  # of the last failure: what runs instead is not what failed
+    at_start: dict[FluxKey, str] = field(default_factory=dict)  # the attempt of each object when the bridge started
 
 
 @dataclass(slots=True)
@@ -87,11 +88,13 @@ class Book:
         return targets
 
     def report(self, targets: Sequence[Target]) -> list[ObservationReported]:
-        """What these run after a start, where it was not told before it; with the history of those never told of."""
+        """What these run after a start, where it was not told before it; before that the history of those never told of."""
         facts: list[ObservationReported] = []
         for target in targets:
             self._remember(target)
-            facts += self._news(target, first=target not in self.told)
+            if target not in self.told and (memory := self._targets.get(target)) is not None:
+                facts += (fact for each in self._objects_of(memory) for fact in self._reporter.past(target, each))
+            facts += self._news(target)
         return facts
 
     def without_images(self) -> list[FluxKey]:
@@ -193,6 +196,7 @@ class Book:
             return
         artifacts, phase = self.told.get(target, ((), Phase.GONE))
         for found in self._objects_of(memory):
+            memory.at_start[found.key] = found.attempt
             if found.standing.stand is Stand.FAILED or found.standing.rolled_back or phase is Phase.FAILED:
                 memory.failed[found.key] = found.attempt
         if phase is Phase.FAILED:
@@ -214,7 +218,7 @@ class Book:
 
     # --- judging ---------------------------------------------------------------------------------------------------
 
-    def _news(self, target: Target, *, first: bool = False) -> Iterator[ObservationReported]:
+    def _news(self, target: Target) -> Iterator[ObservationReported]:
         if not self.started:
             return
         memory = self._targets.get(target)
@@ -235,7 +239,7 @@ class Book:
             told = self.told.get(target)
             if told is not None and not same_artifacts(told[0], verdict.artifacts):
                 yield from self._tell(target, verdict.begun())
-        yield from self._tell(target, verdict, history=first)
+        yield from self._tell(target, verdict)
         if verdict.phase is Phase.LIVE:
             memory.live = verdict.artifacts
 
@@ -261,6 +265,8 @@ class Book:
         for found in objects:
             if found.standing.reached and (found.is_new_attempt or not was_live):
                 was_told = memory.failed.get(found.key) == found.attempt
+                if memory.at_start.get(found.key) == found.attempt and _wrote_later(entries, found):
+                    continue  # a feed that goes on where it was tells of a failure once more, after newer images were seen
                 if not was_told or memory.failed_images == artifacts:
                     return verdict.failed(found.standing)
         if phase is Phase.LIVE:
@@ -275,14 +281,14 @@ class Book:
         yield from self._tell(target, Verdict((), Phase.GONE, (), Images(), "its Flux objects were deleted"))
         self.told.pop(target, None)
 
-    def _tell(self, target: Target, verdict: Verdict, *, history: bool = False) -> Iterator[ObservationReported]:
+    def _tell(self, target: Target, verdict: Verdict) -> Iterator[ObservationReported]:
         told = self.told.get(target)
         if told == (verdict.artifacts, verdict.phase):
             return
         if verdict.phase is Phase.GONE and (told is None or told[1] is Phase.GONE):
             return
         self.told[target] = (verdict.artifacts, verdict.phase)
-        yield self._reporter.report(target, verdict, history=history)
+        yield self._reporter.report(target, verdict)
 
     def _objects_of(self, memory: Memory) -> list[Reconciled]:
         return [self.objects[key] for key in memory.objects if key in self.objects]
@@ -307,6 +313,13 @@ class Book:
         if key.kind not in self.read or (self.namespaces and key.namespace not in self.namespaces):
             return False
         return (key.kind, None) not in self.unread and (key.kind, key.namespace) not in self.unread
+
+
+def _wrote_later(entries: Sequence[Entry], found: Reconciled) -> bool:
+    """Whether the images were written after the failure, as the cluster's clock has it."""
+    written = (read_time(entry.workload.owner.time) for entry in entries if entry.workload.owner is not None)
+    at = found.standing.at
+    return at is not None and any(time is not None and time > at for time in written)
 
 
 def _failed_unseen(found: Reconciled) -> bool:

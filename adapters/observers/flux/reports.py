@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from adapters.observers.flux.revisions import parse_revision
 from adapters.observers.flux.sources import Noticed
 from adapters.observers.flux.standing import Stand, Standing, read_time
 from adapters.observers.flux.workloads import Workload
+from bridge.domain.events import derive_id
 from bridge.domain.facts import ObservationReported
 from bridge.domain.names import ImageRef, Phase, SourceRef, Target
 
@@ -48,10 +49,10 @@ class Images:
     named: tuple[Reconciled, ...] = ()
 
     @property
-    def origins(self) -> list[str]:
-        """In words, best first; empty where no image is known."""
+    def origin(self) -> str:
+        """In a word."""
         found = ["workloads"] if self.entries else []
-        return found + sorted({each.names_images_in for each in self.named})
+        return ", ".join(found + sorted({each.names_images_in for each in self.named})) or "unknown"
 
     @property
     def newest(self) -> Entry | None:
@@ -89,13 +90,11 @@ class Reporter:
     noticed: Noticed
     foreign: dict[Target, str] = field(default_factory=dict)  # who changed images past Flux, until Flux puts them back
 
-    def report(self, target: Target, verdict: Verdict, *, history: bool) -> ObservationReported:
-        """The fact; with ``history`` also what the objects deployed before the bridge looked."""
+    def report(self, target: Target, verdict: Verdict) -> ObservationReported:
+        """The fact."""
         newest = verdict.images.newest
         owner = newest.workload.owner if newest is not None else None
         details = {**self._details(verdict), **self._drift(target, owner)}
-        if history and (past := _history(verdict.objects)):
-            details["history"] = past
         return ObservationReported(
             id=verdict.id,
             target=target,
@@ -107,12 +106,32 @@ class Reporter:
             details=details,
         )
 
+    def past(self, target: Target, found: Reconciled) -> Iterator[ObservationReported]:
+        """What the object's history says, oldest first. Which images ran no history tells."""
+        for past in reversed(found.history):
+            parts = (self.source.name, found.uid, past.content, past.status, str(past.version), past.first or "")
+            yield ObservationReported(
+                id=derive_id("flux-history", *parts),
+                target=target,
+                artifacts=(),
+                phase=Phase.LIVE if past.succeeded else Phase.FAILED,
+                source=self.source,
+                source_time=read_time(past.first if past.version is None else past.last),
+                backfilled=True,
+                details={
+                    "cluster": self.cluster,
+                    "objects": [str(found.key)],
+                    "images_from": "unknown",
+                    **past.to_details(),
+                },
+            )
+
     def _details(self, verdict: Verdict) -> dict[str, object]:
         details: dict[str, object] = {
             "cluster": self.cluster,
             "objects": [str(each.key) for each in verdict.objects[:_SHOWN]],
             "workloads": [name_workload(entry.workload.key) for entry in verdict.images.entries[:_SHOWN]],
-            "images_from": verdict.images.origins,
+            "images_from": verdict.images.origin,
         }
         if verdict.reason:
             details["reason"] = verdict.reason[:_LONGEST]
@@ -181,13 +200,6 @@ def _telling(objects: Sequence[Reconciled]) -> Reconciled:
         return order[found.standing.stand], (past.last or "") if past is not None else ""
 
     return max(objects, key=weight)
-
-
-def _history(objects: Sequence[Reconciled]) -> list[dict[str, object]]:
-    """What the objects deployed, newest first. No image stands in it: a controller keeps none."""
-    return [
-        {"object": str(each.key), **past.to_details()} for each in objects[:_SHOWN] for past in each.history[:_SHOWN]
-    ]
 
 
 def _claimed_time(verdict: Verdict, owner: ImageOwner | None) -> datetime | None:

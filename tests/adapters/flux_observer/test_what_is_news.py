@@ -57,7 +57,7 @@ def test_a_deployment_is_live_when_its_workloads_are_and_flux_says_so() -> None:
     seen.cluster.succeed("shop", "two", "shop")
     assert seen.words[2:] == ["shop shop:v2 live"]
     details = seen.last
-    assert details["images_from"] == ["workloads"]
+    assert details["images_from"] == "workloads"
     assert details["objects"] == ["Kustomization flux-system/shop"]
     assert details["workloads"] == ["Deployment production/shop"]
     assert (details["revision"], details["commit"]) == (revision("two"), commit("two"))
@@ -143,7 +143,7 @@ def test_a_build_that_fails_names_no_image_that_nobody_knows() -> None:
     seen.cluster.fail("shop", "BuildFailed", "kustomize build failed: accumulating resources")
     assert seen.words == ["shop failed", "shop shop:v1 live"]
     failed = seen.facts[0].details
-    assert failed["images_from"] == []
+    assert failed["images_from"] == "unknown"
     assert failed["revision"] == revision("two")
     assert str(failed["reason"]).startswith("BuildFailed: kustomize build failed")
 
@@ -179,7 +179,7 @@ def test_images_that_a_kustomization_names_itself_are_those_of_its_failed_build(
     seen.cluster.attempt("shop", revision("two"))
     seen.cluster.fail("shop", "BuildFailed")
     assert seen.words == ["shop shop:v2 failed", "shop shop:v1 live"]
-    assert seen.facts[0].details["images_from"] == ["spec.images"]
+    assert seen.facts[0].details["images_from"] == "spec.images"
 
 
 def test_a_drift_that_flux_corrects_is_seen_with_who_did_it() -> None:
@@ -327,7 +327,7 @@ def test_a_rollback_of_which_only_the_end_was_seen_still_tells_the_failure() -> 
     seen.store.listeners.append(lambda entry: seen.facts.extend(seen.watcher.see(entry)))
     seen.cluster.rolled_back("shop", "Helm upgrade failed")
     assert seen.words == ["shop shop:v2 failed", "shop shop:v1 live"]
-    assert seen.facts[0].details["images_from"] == ["spec.values"]
+    assert seen.facts[0].details["images_from"] == "spec.values"
 
 
 def test_a_test_that_fails_after_the_rollout_is_a_failure() -> None:
@@ -362,7 +362,7 @@ def test_without_workloads_only_images_that_flux_itself_names_are_told() -> None
         seen.cluster.attempt(name, revision("one"))
         seen.cluster.succeed(name, name, name)
     assert seen.words == ["shop shop:v1 started", "shop shop:v1 live"]
-    assert seen.last["images_from"] == ["spec.images"]
+    assert seen.last["images_from"] == "spec.images"
     assert [key.name for key in seen.book.without_images()] == ["cart"]
 
 
@@ -373,7 +373,7 @@ def test_what_is_applied_to_another_cluster_is_known_by_what_the_object_names_on
     seen.cluster.upgrade("shop", "1.0.0", "v1")
     seen.cluster.released("shop")
     assert seen.words == ["shop shop:v1 started", "shop shop:v1 live"]
-    assert seen.last["images_from"] == ["spec.values"]
+    assert seen.last["images_from"] == "spec.values"
 
 
 # --- causation -----------------------------------------------------------------------------------------------------
@@ -426,12 +426,11 @@ def test_first_contact_tells_what_runs_with_the_history_that_flux_kept() -> None
         assert watcher.see(entry) == []
     watcher.book.started = True
     facts = watcher.book.report(watcher.book.first_targets(followed_on=False))
-    assert [say(fact) for fact in facts] == ["shop shop:v2 live"]
-    history = facts[0].details["history"]
-    assert [(past["revision"], past["status"]) for past in history] == [  # type: ignore[attr-defined]
-        (revision("two"), "ReconciliationSucceeded"),
-        (revision("one"), "ReconciliationSucceeded"),
-    ]
+    assert [say(fact) for fact in facts] == ["shop live", "shop live", "shop shop:v2 live"]
+    assert [fact.backfilled for fact in facts] == [True, True, False]
+    assert [fact.details["revision"] for fact in facts[:2]] == [revision("one"), revision("two")]
+    assert all(fact.details["images_from"] == "unknown" for fact in facts[:2])
+    assert len({fact.id for fact in facts}) == 3
 
 
 def test_a_restart_tells_nothing_that_the_log_has() -> None:
