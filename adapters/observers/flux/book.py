@@ -119,6 +119,7 @@ class Book:
             self._unlink(before, kept.key)
             return [] if before is None else [before]
         self.objects[kept.key] = kept
+        self._reporter.note_attempt(kept)
         self._departed.pop(kept.key, None)
         if kept.target is None:
             self.unmapped[kept.key] = None

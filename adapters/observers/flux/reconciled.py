@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import NamedTuple
 
 from adapters.kubernetes_client import Metadata
 from adapters.kubernetes_workloads.containers import INTENT_ANNOTATION, WorkloadKey
 from adapters.kubernetes_workloads.kinds import NAMES, Kind
 from adapters.observers.flux.objects import Inventory, Reference
-from adapters.observers.flux.standing import Standing, read_time
+from adapters.observers.flux.standing import Standing
 from bridge.domain.names import ImageRef, Target
 
 EVENT_ANNOTATION = "event.toolkit.fluxcd.io/deploybridge-intent"  # Flux repeats it in every event of the object
@@ -103,18 +102,6 @@ class Reconciled:
     def names_images_in(self) -> str:
         """Where in the object its own images stand."""
         return "spec.images" if self.key.kind == "Kustomization" else "spec.values"
-
-    @property
-    def applied_at(self) -> datetime | None:
-        """When what is deployed was applied, as the history says."""
-        past = self.deployed
-        if past is None:
-            return None
-        if self.key.kind != "Kustomization":
-            return read_time(past.last)
-        # Manifests that came back have their old entry, whose first time is not this one and whose last moves with every interval.
-        came_back = any((other.last or "") > (past.first or "") for other in self.history if other is not past)
-        return None if came_back else read_time(past.first)
 
 
 def find_intent(metadata: Metadata, handled: str | None) -> tuple[str | None, str | None]:

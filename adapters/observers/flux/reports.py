@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from adapters.kubernetes_workloads.bundles import Part
+from adapters.kubernetes_workloads.kinds import NAMES
 from adapters.kubernetes_workloads.ownership import Hand, ImageOwner
-from adapters.observers.flux.reconciled import Reconciled, name_workload
+from adapters.observers.flux.reconciled import FluxKey, Reconciled, name_workload
 from adapters.observers.flux.revisions import parse_revision
 from adapters.observers.flux.sources import Noticed
 from adapters.observers.flux.standing import Stand, Standing, read_time
@@ -16,6 +17,7 @@ from adapters.observers.flux.workloads import Workload
 from bridge.domain.events import derive_id
 from bridge.domain.facts import ObservationReported
 from bridge.domain.names import ImageRef, Phase, SourceRef, Target
+from bridge.domain.times import format_time
 
 _SHOWN = 10  # objects and workloads named in one event
 _LONGEST = 300  # characters of a text that somebody else wrote
@@ -89,6 +91,9 @@ class Reporter:
     cluster: str
     noticed: Noticed
     foreign: dict[Target, str] = field(default_factory=dict)  # who changed images past Flux, until Flux puts them back
+    begun_at: dict[FluxKey, tuple[str, datetime]] = field(
+        default_factory=dict
+    )  # attempt of each object, and when it began
 
     def report(self, target: Target, verdict: Verdict) -> ObservationReported:
         """The fact."""
@@ -100,7 +105,7 @@ class Reporter:
             target=target,
             artifacts=verdict.artifacts,
             phase=verdict.phase,
-            source=self.source,
+            source=replace(self.source, revision=_commit(verdict)),
             source_time=_claimed_time(verdict, owner),
             actor=owner.manager if owner is not None else None,
             details=details,
@@ -137,7 +142,7 @@ class Reporter:
             details["reason"] = verdict.reason[:_LONGEST]
         if verdict.objects:
             chosen = _telling(verdict.objects)
-            details |= self._revision(chosen, verdict.phase)
+            details |= self._revision(chosen, verdict.phase, verdict.images.newest)
             suspended = [str(each.key) for each in verdict.objects if each.suspended]
             if suspended:
                 details["suspended"] = suspended[:_SHOWN]
@@ -146,25 +151,44 @@ class Reporter:
             details["intent"], details["intent_in"] = newest.workload.intent[:100], "workload"
         return details
 
-    def _revision(self, found: Reconciled, phase: Phase) -> dict[str, object]:
+    def note_attempt(self, found: Reconciled) -> None:
+        """Remember when Flux began with something new: its condition tells it only while it is at work."""
+        if found.standing.stand is Stand.ACTING and found.is_new_attempt and found.standing.at is not None:
+            known = self.begun_at.get(found.key)
+            if known is None or known[0] != found.attempt:
+                self.begun_at[found.key] = (found.attempt, found.standing.at)
+
+    def _legs(self, found: Reconciled, revision: str | None, newest: Entry | None) -> dict[str, object]:
+        """When the CD system noticed the revision, began with it, and had applied it; each with where it is read."""
+        told: dict[str, tuple[datetime, str]] = {}
+        if (noticed := self.noticed.noticed_at(found.source, revision)) is not None:
+            told["noticed"] = noticed, f"{found.source.kind if found.source else ''} status.artifact"
+        attempt, began = self.begun_at.get(found.key, ("", None))
+        if began is not None and attempt == found.attempt:
+            told["sync_started"] = began, f"{found.key.kind} Ready=Unknown"
+        owner = newest.workload.owner if newest is not None else None
+        written = read_time(owner.time) if owner is not None and owner.hand is Hand.CD else None
+        if written is not None and newest is not None:
+            told["applied"] = written, f"{NAMES[newest.workload.key.kind]} managedFields"
+        return {name: {"at": format_time(at), "said_by": said_by} for name, (at, said_by) in told.items()}
+
+    def _revision(self, found: Reconciled, phase: Phase, newest: Entry | None) -> dict[str, object]:
         """Which revision it is about, when Flux noticed and applied it, and which intent it carries."""
-        about_attempt = phase in {Phase.STARTED, Phase.PROGRESSING, Phase.FAILED} and found.attempted is not None
-        revision = found.attempted if about_attempt else found.applied
+        revision = told_revision(found, phase)
+        about_attempt = revision is not None and revision == found.attempted
         details: dict[str, object] = {}
         if revision is not None:
             details["revision"] = revision[:_LONGEST]
-            if (commit := parse_revision(revision).commit) is not None:
-                details["commit"] = commit
         details |= self.noticed.tell(found.source, revision)
-        if found.origin and not about_attempt:
+        if legs := self._legs(found, revision, newest):
+            details["legs"] = legs
+        if found.origin and (not about_attempt or found.attempted == found.applied):
             details["origin_revision"] = found.origin[:_LONGEST]
         deployed = found.deployed
         if phase is Phase.LIVE and deployed is not None:
             details["content"] = deployed.content
             if deployed.version is not None:
                 details["release"] = deployed.version
-            if (applied_at := found.applied_at) is not None:
-                details["applied_at"] = applied_at.isoformat().replace("+00:00", "Z")
         if found.drifted is not None:
             details["drift"] = found.drifted
         if found.intent is not None:
@@ -189,6 +213,21 @@ class Reporter:
         elif (manager := self.foreign.pop(target, None)) is not None:
             details["corrects"] = f"images written by {manager}"
         return details
+
+
+def told_revision(found: Reconciled, phase: Phase) -> str | None:
+    """The revision that a report of this phase is about: what is being tried, or what was applied."""
+    if phase in {Phase.STARTED, Phase.PROGRESSING, Phase.FAILED} and found.attempted is not None:
+        return found.attempted
+    return found.applied
+
+
+def _commit(verdict: Verdict) -> str | None:
+    """The Git commit that it is about, where there is one."""
+    if not verdict.objects:
+        return None
+    revision = told_revision(_telling(verdict.objects), verdict.phase)
+    return parse_revision(revision).commit if revision is not None else None
 
 
 def _telling(objects: Sequence[Reconciled]) -> Reconciled:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import msgspec
 
@@ -15,6 +16,7 @@ from adapters.kubernetes_client import Change, Described, Verb
 from adapters.observers.flux.objects import AutomationObject, SourceObject
 from adapters.observers.flux.reconciled import FluxKey
 from adapters.observers.flux.revisions import Revision, parse_revision
+from adapters.observers.flux.standing import read_time
 
 _KEPT = 20  # revisions of one source, and pushes: a rollout is behind by a few at most
 _ORIGIN = "org.opencontainers.image."
@@ -126,14 +128,17 @@ class Noticed:
         wanted = parse_revision(revision)
         details: dict[str, object] = {} if source is None else {"source": str(source)}
         artifact = self._find(source, wanted)
-        if artifact is not None:
-            details["noticed_at"] = artifact.updated
-            if artifact.origin:
-                details["origin"] = dict(artifact.origin)
+        if artifact is not None and artifact.origin:
+            details["origin"] = dict(artifact.origin)
         push = self._pushes.get(wanted.commit) if wanted.commit is not None else None
         if push is not None:
             details["pushed_by"], details["pushed_at"] = str(push.key), push.at
         return details
+
+    def noticed_at(self, source: FluxKey | None, revision: str | None) -> datetime | None:
+        """When the revision appeared in its source."""
+        found = self._find(source, parse_revision(revision)) if revision is not None else None
+        return None if found is None else read_time(found.updated)
 
     def _find(self, source: FluxKey | None, wanted: Revision) -> Source | None:
         known = self._sources.get(source, {}) if source is not None else {}

@@ -206,8 +206,6 @@ def test_a_kustomization_with_a_history_is_read() -> None:
     assert found.inventory == {WorkloadKey(Kind.DEPLOYMENT, "default", "podinfo")}
     assert [past.succeeded for past in found.history] == [True, False]
     assert found.deployed is found.history[0]
-    assert found.applied_at is not None
-    assert found.applied_at.isoformat() == "2025-08-15T10:11:00+00:00"
     assert (found.remote, found.is_new_attempt) == (False, False)
 
 

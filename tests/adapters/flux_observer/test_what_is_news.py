@@ -60,10 +60,14 @@ def test_a_deployment_is_live_when_its_workloads_are_and_flux_says_so() -> None:
     assert details["images_from"] == "workloads"
     assert details["objects"] == ["Kustomization flux-system/shop"]
     assert details["workloads"] == ["Deployment production/shop"]
-    assert (details["revision"], details["commit"]) == (revision("two"), commit("two"))
+    assert (details["revision"], seen.facts[-1].source.revision) == (revision("two"), commit("two"))
     assert details["content"] == content("two")
     noticed = seen.store.get(GIT_REPOSITORIES, (FLUX, "infra"))["status"]["artifact"]["lastUpdateTime"]
-    assert details["noticed_at"] == noticed < details["applied_at"]
+    legs = details["legs"]
+    assert legs["noticed"] == {"at": noticed.replace("Z", ".000000Z"), "said_by": "GitRepository status.artifact"}
+    assert list(legs) == ["noticed", "sync_started", "applied"]
+    assert legs["noticed"]["at"] < legs["sync_started"]["at"] < legs["applied"]["at"]
+    assert legs["applied"]["said_by"] == "Deployment managedFields"
     assert details["source"] == "GitRepository flux-system/infra"
     assert seen.facts[-1].actor == "kustomize-controller"
 
@@ -103,7 +107,6 @@ def test_going_back_to_earlier_manifests_is_a_deployment_although_the_history_ha
     assert seen.words == ["shop shop:v2 started", "shop shop:v2 live", "shop shop:v1 started", "shop shop:v1 live"]
     assert seen.book.new_content == 2
     assert seen.last["revision"] == revision("three")
-    assert "applied_at" not in seen.last, "the time of the old entry is not that of this deployment"
 
 
 def test_a_failed_health_check_is_the_failure_of_what_was_applied() -> None:
@@ -297,7 +300,7 @@ def test_a_release_is_live_when_helm_is_done() -> None:
     seen.cluster.released("shop")
     assert seen.words[1:] == ["shop shop:v2 live"]
     assert seen.last["release"] == 2
-    assert seen.last["noticed_at"] is not None, "by the digest, of which the chart's version holds a part"
+    assert "noticed" in seen.last["legs"], "by the digest, of which the chart's version holds a part"
 
 
 def test_a_failed_upgrade_that_is_rolled_back_failed_and_went_back() -> None:
