@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from tests.support.fake_kubernetes.server import FakeKubernetes, serve_kubernete
 from tests.support.flux import FLUX, HELM_RELEASES, KUSTOMIZATIONS, FluxCluster, commit, revision
 from tests.support.following import Follower, Record
 from tests.support.kubeconfig import write_kubeconfig
+from tests.support.process import daemon
 from tests.support.workloads import DEPLOYMENTS, deployment
 
 V1, V2, V3 = (f"ghcr.io/acme/shop:v{number}" for number in (1, 2, 3))
@@ -283,3 +286,32 @@ async def test_cut_connections_refusals_and_restarts_end_in_the_same_conclusions
     kinds = [record["kind"] for record in log.records]
     assert "deployment.out_of_band" not in kinds
     assert kinds.count("source.lost") == kinds.count("source.returned")
+
+
+async def test_a_daemon_killed_in_the_midst_of_deployments_concludes_what_one_that_lived_does(
+    fake: FakeKubernetes, flux: FluxCluster, tmp_path: Path
+) -> None:
+    config = write_config(tmp_path, fake)
+    image, name = "ghcr.io/acme/shop:r1", "r1"
+    acts: list[Callable[[], None]] = [
+        partial(flux.attempt, "shop", revision(name)),
+        partial(flux.apply, KUSTOMIZATIONS, "shop", "shop", image),
+        partial(flux.workloads.complete, "shop"),
+        partial(flux.succeed, "shop", name, "shop"),
+    ]
+    for step, act in enumerate(acts):
+        async with daemon(config) as process, aiohttp.ClientSession() as http:
+            assert process.url, process.lines
+            log = Follower(http, process.url)
+            await seen(log, "shop v1 live")
+            if step == 0:
+                await declare(log, image)
+            act()
+            process.signal(signal.SIGKILL)
+    async with running(config) as log:
+        await seen(log, "shop r1 live")
+        await log.kind("deployment.succeeded")
+    kinds = [record["kind"] for record in log.records]
+    words = [said(record) for record in log.records if record["kind"] == "observation.reported"]
+    assert words == ["history", "shop v1 live", "shop r1 started", "shop r1 live"]
+    assert not {"source.lost", "deployment.out_of_band", "drift.opened"} & set(kinds)

@@ -6,6 +6,8 @@ in it: ``configDigest`` changes where only a tag in the values does.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 from adapters.kubernetes_client import Described
@@ -73,7 +75,7 @@ class HelmReleaseReader:
             origin=None,
             history=history,
             inventory=inventory,
-            named=_named_images(spec.values),
+            named=_named_images(bytes(spec.values)),
             source=_source(spec, status, metadata.namespace),
             depends_on=name_references(spec.depends_on, KIND, metadata.namespace),
             intent=intent,
@@ -120,7 +122,8 @@ def _source(spec: HelmReleaseSpec, status: HelmReleaseStatus, namespace: str) ->
     return FluxKey("HelmChart", made_in, name) if slash else None
 
 
-def _named_images(values: msgspec.Raw) -> tuple[ImageRef, ...]:
+@lru_cache(maxsize=2048)  # a status changes often, the values seldom
+def _named_images(values: bytes) -> tuple[ImageRef, ...]:
     """The images in inline values that have a repository and a version; a chart may have others by default."""
     named = []
     try:
