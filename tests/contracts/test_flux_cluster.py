@@ -137,7 +137,7 @@ async def test_what_a_suspended_kustomization_applied_is_observed(hand: ClusterA
         log = Follower(http, bridge.url)
         live = await until(log, lambda record: said(record) == "shop v1 live")
         assert live["details"]["images_from"] == "workloads"
-        assert live["details"]["revision"] == revision("one")
+        assert live["details"]["flux_revision"] == revision("one")
         assert live["details"]["suspended"] == [f"Kustomization {hand.namespace}/shop"]
         await hand.set_image("shop", V2, manager="kubectl-set")
         started = await until(log, lambda record: said(record) in {"shop v2 started", "shop v2 live"})
@@ -185,13 +185,13 @@ async def test_a_real_flux_deploys_and_the_log_follows(hand: ClusterAtHand, tmp_
         log = Follower(http, bridge.url)
         await flux.create(KUSTOMIZE, "kustomizations", "Kustomization", "app", {**spec, "path": "./"})
         live = await until(log, lambda record: said(record).endswith(" live"))
-        assert live["details"]["revision"].startswith(f"{first}@sha256:")
+        assert live["details"]["flux_revision"].startswith(f"{first}@sha256:")
         assert live["actor"] == "kustomize-controller"
         await flux.patch(SOURCE, "ocirepositories", "app", {"spec": {"ref": {"tag": second}}})
         upgraded = await until(
             log,
             lambda record: (
-                said(record).endswith(" live") and record["details"]["revision"].startswith(f"{second}@sha256:")
+                said(record).endswith(" live") and record["details"]["flux_revision"].startswith(f"{second}@sha256:")
             ),
         )
         assert {"noticed", "applied"} <= set(upgraded["details"]["legs"])

@@ -98,7 +98,7 @@ async def test_a_deployment_by_flux_is_told_from_its_beginning_to_its_end(
         baseline = await seen(log, "shop v1 live")
         assert baseline["source"] == {"kind": "flux", "name": "eu", "revision": commit("one"), "path": None}
         past = log.records[log.records.index(baseline) - 1]
-        assert (past["backfilled"], past["details"]["revision"], past["artifacts"]) == (True, revision("one"), [])
+        assert (past["backfilled"], past["details"]["flux_revision"], past["artifacts"]) == (True, revision("one"), [])
         await log.kind("target.baseline")
         intent = await declare(log, V2)
         flux.artifact("infra", revision("two"))

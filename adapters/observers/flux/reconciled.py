@@ -55,7 +55,7 @@ class Past:
         """JSON-ready, for the report of a target that was never seen before."""
         said = {
             "content": self.content,
-            "revision": self.revision,
+            "flux_revision": self.revision,
             "status": self.status,
             "first": self.first,
             "last": self.last,

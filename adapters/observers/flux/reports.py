@@ -147,7 +147,7 @@ class Reporter:
             if suspended:
                 details["suspended"] = suspended[:_SHOWN]
         newest = verdict.images.newest
-        if newest is not None and newest.workload.intent and "intent" not in details:
+        if newest is not None and newest.workload.intent and "intent" not in details and not _is_by_hand(newest):
             details["intent"], details["intent_in"] = newest.workload.intent[:100], "workload"
         return details
 
@@ -178,7 +178,10 @@ class Reporter:
         about_attempt = revision is not None and revision == found.attempted
         details: dict[str, object] = {}
         if revision is not None:
-            details["revision"] = revision[:_LONGEST]
+            details["revision"] = (parse_revision(revision).commit or revision)[
+                :_LONGEST
+            ]  # as intents from Git name it
+            details["flux_revision"] = revision[:_LONGEST]
         details |= self.noticed.tell(found.source, revision)
         if legs := self._legs(found, revision, newest):
             details["legs"] = legs
@@ -191,7 +194,7 @@ class Reporter:
                 details["release"] = deployed.version
         if found.drifted is not None:
             details["drift"] = found.drifted
-        if found.intent is not None:
+        if found.intent is not None and not _is_by_hand(newest):
             details["intent"], details["intent_in"] = found.intent, found.intent_in
         return details
 
@@ -213,6 +216,12 @@ class Reporter:
         elif (manager := self.foreign.pop(target, None)) is not None:
             details["corrects"] = f"images written by {manager}"
         return details
+
+
+def _is_by_hand(newest: Entry | None) -> bool:
+    """Whether somebody else than a CD system wrote the images: annotations stay when they do, and mean nothing then."""
+    owner = newest.workload.owner if newest is not None else None
+    return owner is not None and owner.hand is not Hand.CD
 
 
 def told_revision(found: Reconciled, phase: Phase) -> str | None:

@@ -60,7 +60,8 @@ def test_a_deployment_is_live_when_its_workloads_are_and_flux_says_so() -> None:
     assert details["images_from"] == "workloads"
     assert details["objects"] == ["Kustomization flux-system/shop"]
     assert details["workloads"] == ["Deployment production/shop"]
-    assert (details["revision"], seen.facts[-1].source.revision) == (revision("two"), commit("two"))
+    assert (details["flux_revision"], details["revision"]) == (revision("two"), commit("two"))
+    assert seen.facts[-1].source.revision == commit("two")
     assert details["content"] == content("two")
     noticed = seen.store.get(GIT_REPOSITORIES, (FLUX, "infra"))["status"]["artifact"]["lastUpdateTime"]
     legs = details["legs"]
@@ -106,7 +107,7 @@ def test_going_back_to_earlier_manifests_is_a_deployment_although_the_history_ha
     seen.cluster.deploy("shop", revision("three"), V1)
     assert seen.words == ["shop shop:v2 started", "shop shop:v2 live", "shop shop:v1 started", "shop shop:v1 live"]
     assert seen.book.new_content == 2
-    assert seen.last["revision"] == revision("three")
+    assert seen.last["flux_revision"] == revision("three")
 
 
 def test_a_failed_health_check_is_the_failure_of_what_was_applied() -> None:
@@ -118,7 +119,7 @@ def test_a_failed_health_check_is_the_failure_of_what_was_applied() -> None:
     )
     assert seen.words == ["shop shop:v2 started", "shop shop:v2 failed"]
     assert seen.last["reason"].startswith("HealthCheckFailed: timeout waiting for")
-    assert seen.last["revision"] == revision("two")
+    assert seen.last["flux_revision"] == revision("two")
 
 
 def test_trying_the_same_again_and_failing_again_is_no_news() -> None:
@@ -147,7 +148,7 @@ def test_a_build_that_fails_names_no_image_that_nobody_knows() -> None:
     assert seen.words == ["shop failed", "shop shop:v1 live"]
     failed = seen.facts[0].details
     assert failed["images_from"] == "unknown"
-    assert failed["revision"] == revision("two")
+    assert failed["flux_revision"] == revision("two")
     assert str(failed["reason"]).startswith("BuildFailed: kustomize build failed")
 
 
@@ -391,6 +392,13 @@ def test_an_intent_in_the_event_annotation_is_in_the_report() -> None:
     assert (seen.last["intent"], seen.last["intent_in"]) == (INTENT, "event.toolkit.fluxcd.io/deploybridge-intent")
 
 
+def test_a_change_by_hand_is_of_no_intent_although_the_annotation_stays() -> None:
+    seen = running()
+    seen.cluster.annotate(KUSTOMIZATIONS, "shop", **{"event.toolkit.fluxcd.io/deploybridge-intent": INTENT})
+    seen.cluster.workloads.set_images("shop", V9, manager="kubectl-set")
+    assert "intent" not in seen.last
+
+
 @pytest.mark.parametrize("token", [INTENT, f"deploybridge/{INTENT}"])
 def test_an_intent_in_the_request_token_counts_when_flux_acted_on_it(token: str) -> None:
     seen = running()
@@ -431,7 +439,7 @@ def test_first_contact_tells_what_runs_with_the_history_that_flux_kept() -> None
     facts = watcher.book.report(watcher.book.first_targets(followed_on=False))
     assert [say(fact) for fact in facts] == ["shop live", "shop live", "shop shop:v2 live"]
     assert [fact.backfilled for fact in facts] == [True, True, False]
-    assert [fact.details["revision"] for fact in facts[:2]] == [revision("one"), revision("two")]
+    assert [fact.details["flux_revision"] for fact in facts[:2]] == [revision("one"), revision("two")]
     assert all(fact.details["images_from"] == "unknown" for fact in facts[:2])
     assert len({fact.id for fact in facts}) == 3
 
