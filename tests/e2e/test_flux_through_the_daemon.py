@@ -110,7 +110,7 @@ async def test_a_deployment_by_flux_is_told_from_its_beginning_to_its_end(
         flux.workloads.complete("shop")
         flux.succeed("shop", "two", "shop")
         live = await seen(log, "shop v2 live")
-        assert live["details"]["intent"] == intent
+        assert live["intent_id"] == intent
         assert set(live["details"]["legs"]) == {"noticed", "sync_started", "applied"}
         assert (await log.kind("deployment.succeeded"))["intent_id"] == intent
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from adapters.kubernetes_client import Metadata
-from adapters.kubernetes_workloads.containers import INTENT_ANNOTATION, WorkloadKey
+from adapters.kubernetes_workloads.containers import WorkloadKey
 from adapters.kubernetes_workloads.kinds import NAMES, Kind
 from adapters.observers.flux.objects import Inventory, Reference
 from adapters.observers.flux.standing import Standing
+from bridge.domain.linking import INTENT_ANNOTATION, INTENT_LABEL, read_link
 from bridge.domain.names import ImageRef, Target
 
-EVENT_ANNOTATION = "event.toolkit.fluxcd.io/deploybridge-intent"  # Flux repeats it in every event of the object
+EVENT_ANNOTATION = f"event.toolkit.fluxcd.io/{INTENT_LABEL}"  # Flux repeats it in every event of the object
 REQUEST_ANNOTATION = "reconcile.fluxcd.io/requestedAt"  # any new token makes Flux reconcile at once
 
 _INTENT_TOKEN = re.compile(r"(?:deploybridge[:/])?([0-9a-f]{32})\Z")  # others send a time in its place
@@ -108,8 +109,8 @@ def find_intent(metadata: Metadata, handled: str | None) -> tuple[str | None, st
     """The id of the intent behind the object, and what carries it; a token counts when the controller acted on it."""
     annotations: Mapping[str, str] = metadata.annotations or {}
     for name in (EVENT_ANNOTATION, INTENT_ANNOTATION):
-        if annotations.get(name):
-            return annotations[name][:100], name
+        if (link := read_link(annotations.get(name))) is not None:
+            return link, name
     token = annotations.get(REQUEST_ANNOTATION, "")
     found = _INTENT_TOKEN.match(token)
     return (found[1], REQUEST_ANNOTATION) if found is not None and token == handled else (None, None)

@@ -16,8 +16,8 @@ from adapters.observers.flux.standing import Stand, Standing, read_time
 from adapters.observers.flux.workloads import Workload
 from bridge.domain.events import derive_id
 from bridge.domain.facts import ObservationReported
+from bridge.domain.legs import DETAIL, tell
 from bridge.domain.names import ImageRef, Phase, SourceRef, Target
-from bridge.domain.times import format_time
 
 _SHOWN = 10  # objects and workloads named in one event
 _LONGEST = 300  # characters of a text that somebody else wrote
@@ -99,7 +99,10 @@ class Reporter:
         """The fact."""
         newest = verdict.images.newest
         owner = newest.workload.owner if newest is not None else None
+        intent, carrier = _intent(verdict)
         details = {**self._details(verdict), **self._drift(target, owner)}
+        if carrier is not None:
+            details["intent_in"] = carrier
         return ObservationReported(
             id=verdict.id,
             target=target,
@@ -108,6 +111,7 @@ class Reporter:
             source=replace(self.source, revision=_commit(verdict)),
             source_time=_claimed_time(verdict, owner),
             actor=owner.manager if owner is not None else None,
+            intent_id=intent,
             details=details,
         )
 
@@ -146,9 +150,6 @@ class Reporter:
             suspended = [str(each.key) for each in verdict.objects if each.suspended]
             if suspended:
                 details["suspended"] = suspended[:_SHOWN]
-        newest = verdict.images.newest
-        if newest is not None and newest.workload.intent and "intent" not in details and not _is_by_hand(newest):
-            details["intent"], details["intent_in"] = newest.workload.intent[:100], "workload"
         return details
 
     def note_attempt(self, found: Reconciled) -> None:
@@ -158,7 +159,7 @@ class Reporter:
             if known is None or known[0] != found.attempt:
                 self.begun_at[found.key] = (found.attempt, found.standing.at)
 
-    def _legs(self, found: Reconciled, revision: str | None, newest: Entry | None) -> dict[str, object]:
+    def _legs(self, found: Reconciled, revision: str | None, newest: Entry | None) -> dict[str, dict[str, str]]:
         """When the CD system noticed the revision, began with it, and had applied it; each with where it is read."""
         told: dict[str, tuple[datetime, str]] = {}
         if (noticed := self.noticed.noticed_at(found.source, revision)) is not None:
@@ -170,7 +171,7 @@ class Reporter:
         written = read_time(owner.time) if owner is not None and owner.hand is Hand.CD else None
         if written is not None and newest is not None:
             told["applied"] = written, f"{NAMES[newest.workload.key.kind]} managedFields"
-        return {name: {"at": format_time(at), "said_by": said_by} for name, (at, said_by) in told.items()}
+        return tell(**told)
 
     def _revision(self, found: Reconciled, phase: Phase, newest: Entry | None) -> dict[str, object]:
         """Which revision it is about, when Flux noticed and applied it, and which intent it carries."""
@@ -184,7 +185,7 @@ class Reporter:
             details["flux_revision"] = revision[:_LONGEST]
         details |= self.noticed.tell(found.source, revision)
         if legs := self._legs(found, revision, newest):
-            details["legs"] = legs
+            details[DETAIL] = legs
         if found.origin and (not about_attempt or found.attempted == found.applied):
             details["origin_revision"] = found.origin[:_LONGEST]
         deployed = found.deployed
@@ -194,8 +195,6 @@ class Reporter:
                 details["release"] = deployed.version
         if found.drifted is not None:
             details["drift"] = found.drifted
-        if found.intent is not None and not _is_by_hand(newest):
-            details["intent"], details["intent_in"] = found.intent, found.intent_in
         return details
 
     def _drift(self, target: Target, owner: ImageOwner | None) -> dict[str, object]:
@@ -218,10 +217,20 @@ class Reporter:
         return details
 
 
-def _is_by_hand(newest: Entry | None) -> bool:
-    """Whether somebody else than a CD system wrote the images: annotations stay when they do, and mean nothing then."""
+def _intent(verdict: Verdict) -> tuple[str | None, str | None]:
+    """The intent that the object, else the workload, carries along, and where.
+
+    Annotations stay when somebody else than a CD system writes the images, and mean nothing then.
+    """
+    newest = verdict.images.newest
     owner = newest.workload.owner if newest is not None else None
-    return owner is not None and owner.hand is not Hand.CD
+    if owner is not None and owner.hand is not Hand.CD:
+        return None, None
+    if verdict.objects and (found := _telling(verdict.objects)).intent is not None:
+        return found.intent, found.intent_in
+    if newest is not None and newest.workload.intent is not None:
+        return newest.workload.intent, "workload"
+    return None, None
 
 
 def told_revision(found: Reconciled, phase: Phase) -> str | None:

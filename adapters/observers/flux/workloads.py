@@ -9,7 +9,6 @@ import msgspec
 
 from adapters.kubernetes_client import Described
 from adapters.kubernetes_workloads.containers import (
-    INTENT_ANNOTATION,
     ContainerSettings,
     Image,
     WorkloadKey,
@@ -21,6 +20,7 @@ from adapters.kubernetes_workloads.ownership import ImageOwner, find_image_owner
 from adapters.kubernetes_workloads.rollout import Progress, read_progress
 from adapters.observers.flux import helm_releases, kustomizations
 from adapters.observers.flux.reconciled import FluxKey
+from bridge.domain.linking import INTENT_ANNOTATION, read_link
 
 _OWNERS = {
     helm_releases.KIND: "helm.toolkit.fluxcd.io",
@@ -70,7 +70,7 @@ class WorkloadReader:
                 progress=read_progress(self._kind, found),
                 owner=find_image_owner(metadata.managed_fields or (), names),
                 created=metadata.creation_timestamp or "",
-                intent=(metadata.annotations or {}).get(INTENT_ANNOTATION),
+                intent=read_link((metadata.annotations or {}).get(INTENT_ANNOTATION)),
             )
         return Described((metadata.namespace, metadata.name), metadata.uid, metadata.resource_version, kept)
 

@@ -389,14 +389,14 @@ def test_an_intent_in_the_event_annotation_is_in_the_report() -> None:
     seen = running()
     seen.cluster.annotate(KUSTOMIZATIONS, "shop", **{"event.toolkit.fluxcd.io/deploybridge-intent": INTENT})
     seen.cluster.deploy("shop", revision("two"), V2)
-    assert (seen.last["intent"], seen.last["intent_in"]) == (INTENT, "event.toolkit.fluxcd.io/deploybridge-intent")
+    assert (seen.facts[-1].intent_id, seen.last["intent_in"]) == (INTENT, "event.toolkit.fluxcd.io/deploybridge-intent")
 
 
 def test_a_change_by_hand_is_of_no_intent_although_the_annotation_stays() -> None:
     seen = running()
     seen.cluster.annotate(KUSTOMIZATIONS, "shop", **{"event.toolkit.fluxcd.io/deploybridge-intent": INTENT})
     seen.cluster.workloads.set_images("shop", V9, manager="kubectl-set")
-    assert "intent" not in seen.last
+    assert seen.facts[-1].intent_id is None
 
 
 @pytest.mark.parametrize("token", [INTENT, f"deploybridge/{INTENT}"])
@@ -404,10 +404,10 @@ def test_an_intent_in_the_request_token_counts_when_flux_acted_on_it(token: str)
     seen = running()
     seen.cluster.annotate(KUSTOMIZATIONS, "shop", **{"reconcile.fluxcd.io/requestedAt": token})
     seen.cluster.apply(KUSTOMIZATIONS, "shop", "shop", V2)
-    assert "intent" not in seen.last
+    assert seen.facts[-1].intent_id is None
     seen.cluster.status(KUSTOMIZATIONS, "shop", lastHandledReconcileAt=token)
     seen.cluster.workloads.complete("shop")
-    assert (seen.last["intent"], seen.last["intent_in"]) == (INTENT, "reconcile.fluxcd.io/requestedAt")
+    assert (seen.facts[-1].intent_id, seen.last["intent_in"]) == (INTENT, "reconcile.fluxcd.io/requestedAt")
 
 
 def test_a_time_in_the_request_token_is_no_intent() -> None:
@@ -416,7 +416,7 @@ def test_a_time_in_the_request_token_is_no_intent() -> None:
     seen.cluster.annotate(KUSTOMIZATIONS, "shop", **{"reconcile.fluxcd.io/requestedAt": token})
     seen.cluster.status(KUSTOMIZATIONS, "shop", lastHandledReconcileAt=token)
     seen.cluster.deploy("shop", revision("two"), V2)
-    assert "intent" not in seen.last
+    assert seen.facts[-1].intent_id is None
 
 
 def test_a_commit_of_an_image_automation_is_named_as_one() -> None:
