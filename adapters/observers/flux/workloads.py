@@ -7,13 +7,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from adapters.kubernetes_client import Described
-from adapters.kubernetes_workloads.containers import (
-    ContainerSettings,
-    Image,
-    WorkloadKey,
-    find_images,
-)
+from adapters.kubernetes_client import Described, Image
+from adapters.kubernetes_workloads.containers import ContainerSettings, WorkloadKey, find_images
 from adapters.kubernetes_workloads.kinds import Kind
 from adapters.kubernetes_workloads.objects import WorkloadObject
 from adapters.kubernetes_workloads.ownership import ImageOwner, find_image_owner
