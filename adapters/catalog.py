@@ -13,6 +13,7 @@ from pydantic import BaseModel
 ADAPTERS = {
     ("source", "git"): "adapters.sources.git",
     ("observer", "argocd"): "adapters.observers.argocd",
+    ("observer", "flux"): "adapters.observers.flux",
     ("observer", "kubernetes"): "adapters.observers.kubernetes",
     ("eventlog", "sqlite"): "adapters.eventlogs.sqlite",
     ("hook", "github"): "adapters.hooks.github",
@@ -31,6 +32,7 @@ ADAPTERS = {
 SETTINGS = {
     ("source", "git"): "GitSourceSettings",
     ("observer", "argocd"): "ArgocdObserverSettings",
+    ("observer", "flux"): "FluxObserverSettings",
     ("observer", "kubernetes"): "KubernetesObserverSettings",
     ("hook", "github"): "GithubHookSettings",
     ("hook", "bitbucket"): "BitbucketHookSettings",

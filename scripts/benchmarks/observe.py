@@ -17,11 +17,12 @@ from typing import Any
 import aiohttp
 
 from adapters.kubernetes_client import ConnectionSettings, ListWatch, cluster, open_cluster
+from adapters.kubernetes_workloads.kinds import Kind
 from adapters.observers.argocd.book import Book as ApplicationBook
 from adapters.observers.argocd.decode import ApplicationReader
 from adapters.observers.argocd.settings import ArgocdObserverSettings
 from adapters.observers.kubernetes.book import Book
-from adapters.observers.kubernetes.settings import Kind, KubernetesObserverSettings
+from adapters.observers.kubernetes.settings import KubernetesObserverSettings
 from adapters.observers.kubernetes.workloads import WorkloadReader
 from benchmarks import daemon
 from benchmarks.kubernetes_server import APPLICATIONS

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import pytest_socket
+import yaml
 
-from adapters.kubernetes_client import Cluster, Rejected
-from tests.support.fake_kubernetes.server import FakeKubernetes
+from adapters.kubernetes_client import Cluster, ConnectionSettings, Rejected, open_cluster
+from bridge.clock import SystemClock
+from tests.support.fake_kubernetes.server import FakeKubernetes, serve_kubernetes
+from tests.support.kubeconfig import write_kubeconfig
+
+REAL = os.environ.get("DEPLOYBRIDGE_E2E_KUBECONFIG")
+CLUSTERS = [
+    "fake",
+    pytest.param("real", marks=pytest.mark.skipif(REAL is None, reason="DEPLOYBRIDGE_E2E_KUBECONFIG names no cluster")),
+]
 
 _MERGE = "application/merge-patch+json"
 
@@ -112,3 +126,32 @@ class ClusterAtHand:
             await self.send(method, path, body, content_type=content_type)
         assert caught.value.status == status
         return str(caught.value)
+
+
+@asynccontextmanager
+async def open_hand(kind: str, folder: Path) -> AsyncIterator[ClusterAtHand]:
+    """One of ``CLUSTERS``, with a namespace that is removed at the end."""
+    async with AsyncExitStack() as stack:
+        if kind == "fake":
+            fake = await stack.enter_async_context(serve_kubernetes())
+            kubeconfig = write_kubeconfig(folder / "kubeconfig", fake.url)
+        else:
+            assert REAL is not None
+            fake, kubeconfig = None, Path(REAL)
+            pytest_socket.socket_allow_hosts(["127.0.0.1", "::1", *hosts_of(kubeconfig)])
+        cluster = await stack.enter_async_context(open_cluster(settings(kubeconfig), SystemClock()))
+        made = ClusterAtHand(cluster, kubeconfig, fake)
+        await made.prepare()
+        try:
+            yield made
+        finally:
+            await made.remove()
+
+
+def settings(kubeconfig: Path, **more: Any) -> ConnectionSettings:
+    return ConnectionSettings(kubeconfig=kubeconfig, exec_plugins=True, **more)
+
+
+def hosts_of(kubeconfig: Path) -> list[str]:
+    clusters = yaml.safe_load(kubeconfig.read_text())["clusters"]
+    return [host for each in clusters if (host := urlsplit(each["cluster"]["server"]).hostname)]

@@ -7,75 +7,39 @@ else is touched, and no image is pulled. The user needs to make namespaces, and 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, aclosing
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 import pytest
-import pytest_socket
-import yaml
 
 from adapters.kubernetes_client import (
     Batch,
     Change,
-    ConnectionSettings,
     ListWatch,
     open_cluster,
 )
-from adapters.observers.kubernetes.settings import Kind, KubernetesObserverSettings
+from adapters.kubernetes_workloads.kinds import Kind
+from adapters.observers.kubernetes.settings import KubernetesObserverSettings
 from adapters.observers.kubernetes.workloads import Workload, WorkloadReader
 from bridge import compose
 from bridge.clock import SystemClock
 from bridge.daemon import open_bridge
 from bridge.formats.mapping import TargetMap
-from tests.contracts.cluster_at_hand import ClusterAtHand
-from tests.support.fake_kubernetes.server import serve_kubernetes
+from tests.contracts.cluster_at_hand import CLUSTERS, ClusterAtHand, open_hand, settings
 from tests.support.following import Follower
-from tests.support.kubeconfig import write_kubeconfig
 
 V1, V2 = "ghcr.io/acme/shop:v1", "ghcr.io/acme/shop:v2"
-REAL = os.environ.get("DEPLOYBRIDGE_E2E_KUBECONFIG")
 PATIENCE = 30.0  # seconds for a real cluster to tell of a change
 
 
-@pytest.fixture(
-    params=[
-        "fake",
-        pytest.param(
-            "real", marks=pytest.mark.skipif(REAL is None, reason="DEPLOYBRIDGE_E2E_KUBECONFIG names no cluster")
-        ),
-    ]
-)
+@pytest.fixture(params=CLUSTERS)
 async def hand(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ClusterAtHand]:
-    async with AsyncExitStack() as stack:
-        if request.param == "fake":
-            fake = await stack.enter_async_context(serve_kubernetes())
-            kubeconfig = write_kubeconfig(tmp_path / "kubeconfig", fake.url)
-        else:
-            assert REAL is not None
-            fake, kubeconfig = None, Path(REAL)
-            pytest_socket.socket_allow_hosts(["127.0.0.1", "::1", *hosts_of(kubeconfig)])
-        cluster = await stack.enter_async_context(open_cluster(settings(kubeconfig), SystemClock()))
-        made = ClusterAtHand(cluster, kubeconfig, fake)
-        await made.prepare()
-        try:
-            yield made
-        finally:
-            await made.remove()
-
-
-def settings(kubeconfig: Path, **more: Any) -> ConnectionSettings:
-    return ConnectionSettings(kubeconfig=kubeconfig, exec_plugins=True, **more)
-
-
-def hosts_of(kubeconfig: Path) -> list[str]:
-    clusters = yaml.safe_load(kubeconfig.read_text())["clusters"]
-    return [host for each in clusters if (host := urlsplit(each["cluster"]["server"]).hostname)]
+    async with open_hand(request.param, tmp_path) as made:
+        yield made
 
 
 def watching(hand: ClusterAtHand, **selectors: str) -> ListWatch[Workload]:

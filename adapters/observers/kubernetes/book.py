@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from adapters.kubernetes_client import Change, Verb
+from adapters.kubernetes_workloads.bundles import Part, sum_up
+from adapters.kubernetes_workloads.containers import WorkloadKey
+from adapters.kubernetes_workloads.kinds import Kind
 from adapters.observers.kubernetes.pods import Pod
-from adapters.observers.kubernetes.settings import Kind
-from adapters.observers.kubernetes.workloads import Workload, WorkloadKey
+from adapters.observers.kubernetes.workloads import Workload
 from bridge.domain.facts import ObservationReported
 from bridge.domain.legs import DETAIL, tell
 from bridge.domain.matching import same_artifacts
@@ -38,6 +40,10 @@ class Entry:
     def texts(self) -> tuple[str, ...]:
         """The images as written."""
         return tuple(image.text for image in self.workload.images)
+
+    def to_part(self) -> Part:
+        """What it adds to its target."""
+        return Part(self.changed, tuple(self.artifacts()), self.phase, self.workload.progress.reason, self.mixed)
 
     def artifacts(self) -> Iterator[ImageRef]:
         """The images with their digests, as far as they are known."""
@@ -204,7 +210,7 @@ class Book:
         if not entries:
             yield from self._gone(target, change)
             return
-        artifacts, phase, reason = _sum_up(entries)
+        artifacts, phase, reason = sum_up([entry.to_part() for entry in entries])
         if not artifacts or self.told.get(target) == (artifacts, phase):
             return
         self.told[target] = (artifacts, phase)
@@ -257,47 +263,6 @@ class Book:
             details[DETAIL] = tell(applied=(applied, f"{workload.key.kind.value} managedFields"))
         said = {"reason": reason, "revision": workload.revision}
         return details | {key: value[:300] for key, value in said.items() if value}
-
-
-def _sum_up(entries: Sequence[Entry]) -> tuple[tuple[ImageRef, ...], Phase, str | None]:
-    """What the workloads of one target run together, how far they are, and why they are no further."""
-    by_repository: dict[str | None, list[tuple[tuple[str, int], frozenset[ImageRef]]]] = {}
-    for entry in entries:
-        own: dict[str | None, set[ImageRef]] = {}
-        for image in entry.artifacts():
-            own.setdefault(image.canonical_repository, set()).add(image)
-        for repository, found in own.items():
-            by_repository.setdefault(repository, []).append((entry.changed, frozenset(found)))
-    artifacts: set[ImageRef] = set()
-    behind = None
-    for repository, versions in by_repository.items():
-        _, newest = max(versions, key=lambda version: (version[0], len(version[1])))
-        artifacts |= newest
-        for _, images in versions:
-            if _version_names(images) <= _version_names(newest):
-                continue
-            if _version_names(newest) <= _version_names(images):
-                artifacts |= images
-            else:
-                behind = f"two versions of {repository} in workloads of one service"
-    phases = {entry.phase for entry in entries}
-    reasons = (entry.workload.progress.reason for entry in entries if entry.phase is not Phase.LIVE)
-    reason = next((each for each in reasons if each), None)
-    mixed = next((entry.mixed for entry in entries if entry.mixed), None)
-    if phases == {Phase.LIVE}:
-        if behind is None and mixed is None:
-            return bundle(artifacts), Phase.LIVE, None
-        reason = behind or f"pods run two digests of {mixed}"
-        return bundle(artifacts), Phase.PROGRESSING, reason
-    for phase in (Phase.FAILED, Phase.STARTED):
-        if phase in phases:
-            return bundle(artifacts), phase, reason
-    return bundle(artifacts), Phase.PROGRESSING, reason
-
-
-def _version_names(images: Iterable[ImageRef]) -> frozenset[str]:
-    """Tags, and digests where there is no tag: a digest that only one workload's pods have told so far is no other version."""
-    return frozenset(image.tag or image.digest or "" for image in images)
 
 
 def _claimed_time(entries: Sequence[Entry], newest: Entry, phase: Phase) -> datetime | None:

@@ -9,9 +9,10 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from adapters.kubernetes_client import Batch, Change, Cluster, ListWatch, Rejected, open_cluster
+from adapters.kubernetes_workloads.kinds import PATHS
 from adapters.observers.kubernetes.book import Book
 from adapters.observers.kubernetes.pods import PodReader
-from adapters.observers.kubernetes.settings import Kind, KubernetesObserverSettings
+from adapters.observers.kubernetes.settings import KubernetesObserverSettings
 from adapters.observers.kubernetes.workloads import WorkloadReader
 from bridge.clock import Clock
 from bridge.domain.facts import Fact
@@ -20,13 +21,6 @@ from bridge.errors import Stalled, Unavailable
 from bridge.formats.mapping import TargetMap
 from bridge.ports import Feed, Observer, Reported, Sighting
 
-_PATHS = {
-    Kind.DEPLOYMENT: "/apis/apps/v1",
-    Kind.STATEFUL_SET: "/apis/apps/v1",
-    Kind.DAEMON_SET: "/apis/apps/v1",
-    Kind.CRON_JOB: "/apis/batch/v1",
-    Kind.JOB: "/apis/batch/v1",
-}
 _AT_ONCE = 100  # changes judged in one turn, so that recording them never holds the loop for long
 _EXAMPLES = 5
 
@@ -78,7 +72,7 @@ class KubernetesObserver:
             selectors = {"labelSelector": settings.selector} if settings.selector else {}
             for kind in settings.kinds:
                 describe = WorkloadReader(kind, settings, self._mapping).describe
-                path = f"{_PATHS[kind]}{where}/{kind}"
+                path = f"{PATHS[kind]}{where}/{kind}"
                 watch = ListWatch(self._cluster, path, describe, clock, selectors)
                 feeds.append(_ResourceFeed(f"{kind}{suffix}", watch, self._book.apply, self, optional=False))
             if settings.pods:

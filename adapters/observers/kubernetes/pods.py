@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import msgspec
 
 from adapters.kubernetes_client import Described
-from adapters.observers.kubernetes.objects import PodObject
-from adapters.observers.kubernetes.settings import Kind
-from adapters.observers.kubernetes.workloads import WorkloadKey
+from adapters.kubernetes_workloads.containers import WorkloadKey
+from adapters.kubernetes_workloads.kinds import Kind
+from adapters.kubernetes_workloads.objects import PodObject
 
 _DIGEST = re.compile(r"@(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})\Z")
 _RUN_OF_CRON_JOB = re.compile(r"(.+)-[0-9]{6,12}\Z")  # a CronJob names its Jobs after the minute

@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Literal
 
 from pydantic import Field, field_validator
 
 from adapters.kubernetes_client import ConnectionSettings
+from adapters.kubernetes_workloads.containers import ContainerSettings
+from adapters.kubernetes_workloads.kinds import Kind
 from bridge.formats.configuration import SettingsModel
 from bridge.formats.mapping import MappingRule
-
-
-class Kind(StrEnum):
-    """The kinds of workloads; the values are the resources in the API and in a role."""
-
-    DEPLOYMENT = "deployments"
-    STATEFUL_SET = "statefulsets"
-    DAEMON_SET = "daemonsets"
-    CRON_JOB = "cronjobs"
-    JOB = "jobs"
-
-
-class ContainerSettings(SettingsModel):
-    """Which containers of a workload count as the service."""
-
-    init: bool = Field(
-        default=False, description="also init containers, and with them sidecars that are declared as such"
-    )
-    only: tuple[str, ...] = Field(default=(), description="globs of container names: others are left out")
-    except_: tuple[str, ...] = Field(
-        default=(), alias="except", description="globs of container names that are left out, such as istio-proxy"
-    )
-    images: tuple[str, ...] = Field(
-        default=(), description="globs of image repositories (* also matches /): others are left out"
-    )
 
 
 class KubernetesObserverSettings(SettingsModel):

@@ -4,39 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from typing import NamedTuple
 
 import msgspec
 
-from adapters.kubernetes_client import Described, Image, read_image
-from adapters.observers.kubernetes.objects import PodSpec, WorkloadObject
-from adapters.observers.kubernetes.ownership import ImageOwner, find_image_owner
-from adapters.observers.kubernetes.rollout import Progress, read_progress
-from adapters.observers.kubernetes.settings import ContainerSettings, Kind, KubernetesObserverSettings
+from adapters.kubernetes_client import Described, Image
+from adapters.kubernetes_workloads.containers import WorkloadKey, find_images
+from adapters.kubernetes_workloads.kinds import NAMES, Kind
+from adapters.kubernetes_workloads.objects import WorkloadObject
+from adapters.kubernetes_workloads.ownership import ImageOwner, find_image_owner
+from adapters.kubernetes_workloads.rollout import Progress, read_progress
+from adapters.observers.kubernetes.settings import KubernetesObserverSettings
 from bridge.domain.linking import INTENT_ANNOTATION, read_link
 from bridge.domain.names import Target
 from bridge.formats.mapping import Subject, TargetMap
 
 _REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
-NAMES = {
-    Kind.DEPLOYMENT: "Deployment",
-    Kind.STATEFUL_SET: "StatefulSet",
-    Kind.DAEMON_SET: "DaemonSet",
-    Kind.CRON_JOB: "CronJob",
-    Kind.JOB: "Job",
-}
-
-
-class WorkloadKey(NamedTuple):
-    """Which workload of the cluster."""
-
-    kind: Kind
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{NAMES[self.kind]} {self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +55,7 @@ class WorkloadReader:
         found = self._decoder.decode(raw)
         metadata = found.metadata
         annotations = metadata.annotations or {}
-        names, images = _images(_pod_spec(found), self._containers)
+        names, images = find_images(found, self._containers)
         owned = any(each.controller for each in metadata.owner_references or ())
         workload = Workload(
             key=WorkloadKey(self._kind, metadata.namespace, metadata.name),
@@ -100,29 +82,3 @@ class WorkloadReader:
             annotations=annotations,
         )
         return self._mapping.target_of(subject)
-
-
-def _pod_spec(found: WorkloadObject) -> PodSpec:
-    template = found.spec.template
-    if found.spec.job_template is not None:
-        template = found.spec.job_template.spec.template
-    return template.spec if template is not None else PodSpec()
-
-
-def _images(pods: PodSpec, settings: ContainerSettings) -> tuple[list[str], tuple[Image, ...]]:
-    names, images = [], {}
-    for container in (*pods.containers, *((pods.init_containers or ()) if settings.init else ())):
-        image = Image(container.image, read_image(container.image))
-        if _counts(container.name, image, settings):
-            names.append(container.name)
-            images[image.text] = image
-    return names, tuple(images.values())
-
-
-def _counts(name: str, image: Image, settings: ContainerSettings) -> bool:
-    if settings.only and not any(fnmatchcase(name, glob) for glob in settings.only):
-        return False
-    if any(fnmatchcase(name, glob) for glob in settings.except_):
-        return False
-    repository = image.reference.repository if image.reference is not None else None
-    return not settings.images or any(fnmatchcase(repository or "", glob) for glob in settings.images)

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from adapters.kubernetes_client import ManagedFields
-from adapters.observers.kubernetes.ownership import Hand, ImageOwner, find_image_owner
+from adapters.kubernetes_workloads.ownership import Hand, ImageOwner, find_image_owner
 
 
 def entry(

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from adapters.observers.kubernetes.objects import WorkloadObject
-from adapters.observers.kubernetes.rollout import read_progress
-from adapters.observers.kubernetes.settings import Kind
+from adapters.kubernetes_workloads.kinds import Kind
+from adapters.kubernetes_workloads.objects import WorkloadObject
+from adapters.kubernetes_workloads.rollout import read_progress
 from bridge.domain.names import Phase
 
 

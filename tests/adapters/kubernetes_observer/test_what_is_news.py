@@ -9,9 +9,10 @@ import msgspec
 import pytest
 
 from adapters.kubernetes_client import Change, Verb
+from adapters.kubernetes_workloads.kinds import Kind
 from adapters.observers.kubernetes.book import Book
 from adapters.observers.kubernetes.pods import PodReader
-from adapters.observers.kubernetes.settings import Kind, KubernetesObserverSettings
+from adapters.observers.kubernetes.settings import KubernetesObserverSettings
 from adapters.observers.kubernetes.workloads import WorkloadReader
 from bridge.domain.facts import ObservationReported
 from bridge.domain.names import SourceRef

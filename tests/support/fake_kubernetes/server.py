@@ -89,6 +89,7 @@ class FakeKubernetes:
     url: str = ""
     tokens: set[str] = field(default_factory=set)  # empty: everybody may
     forbidden: set[str] = field(default_factory=set)  # resources answered with 403
+    kinds: dict[str, str] = field(default_factory=lambda: dict(KINDS))  # what it serves
     refusals: list[tuple[str, ApiError]] = field(
         default_factory=list
     )  # used up in order: (part of the path, what to say)
@@ -135,7 +136,7 @@ class FakeKubernetes:
         """Send every watch a bookmark."""
         for watch in self.watches:
             metadata = {"resourceVersion": str(self.store.revision), "creationTimestamp": None}
-            watch.tell("BOOKMARK", {"kind": KINDS[watch.resource], "metadata": metadata})
+            watch.tell("BOOKMARK", {"kind": self.kinds[watch.resource], "metadata": metadata})
 
     def repeat(self, path: str = "") -> None:
         """Tell every watch the last write once more."""
@@ -176,14 +177,14 @@ class FakeKubernetes:
             if path in request.path_qs:
                 del self.refusals[index]
                 raise error
-        if request.method == "GET" and (said := _discovery(request.path)) is not None:
+        if request.method == "GET" and (said := _discovery(request.path, self.kinds)) is not None:
             return web.json_response(said)
         match = _PATH.match(request.path)
         if match is None:
             raise NotFoundError
         prefix = f"{match['group']}/" if match["group"] else ""
         resource = f"{prefix}{match['version']}/{match['plural']}"
-        if resource not in KINDS:
+        if resource not in self.kinds:
             raise NotFoundError
         if match["plural"] in self.forbidden:
             raise ApiError(
@@ -227,7 +228,7 @@ class FakeKubernetes:
 
     def _object(self, resource: str, obj: Object, status: int = 200) -> web.Response:
         group_version, _, _ = resource.rpartition("/")
-        return web.json_response({"apiVersion": group_version, "kind": KINDS[resource], **obj}, status=status)
+        return web.json_response({"apiVersion": group_version, "kind": self.kinds[resource], **obj}, status=status)
 
     def _list(self, request: web.Request, resource: str, namespace: str | None) -> web.Response:
         query = request.query
@@ -258,7 +259,12 @@ class FakeKubernetes:
             metadata["remainingItemCount"] = len(keys) - limit
         group_version, _, _ = resource.rpartition("/")
         items = [state[key] for key in keys[: limit or None]]
-        body = {"kind": f"{KINDS[resource]}List", "apiVersion": group_version, "metadata": metadata, "items": items}
+        body = {
+            "kind": f"{self.kinds[resource]}List",
+            "apiVersion": group_version,
+            "metadata": metadata,
+            "items": items,
+        }
         return web.json_response(body)
 
     async def _watch(self, request: web.Request, resource: str, namespace: str | None) -> web.StreamResponse:
@@ -352,13 +358,13 @@ def _refusal(error: ApiError) -> web.Response:
     return web.json_response(_status(error), status=error.code, headers=error.headers)
 
 
-def _discovery(path: str) -> Object | None:
+def _discovery(path: str, kinds: dict[str, str]) -> Object | None:
     """Enough for kubectl to find its way."""
     if path == "/version":
         return {"major": "1", "minor": "34", "gitVersion": "v1.34.0-fake", "platform": "linux/amd64"}
     if path == "/api":
         return {"kind": "APIVersions", "versions": ["v1"]}
-    groups = sorted({resource.rpartition("/")[0] for resource in KINDS} - {"v1"})
+    groups = sorted({resource.rpartition("/")[0] for resource in kinds} - {"v1"})
     if path == "/apis":
         rows = []
         for group_version in groups:
@@ -377,7 +383,7 @@ def _discovery(path: str) -> Object | None:
             "kind": kind,
             "verbs": ["create", "delete", "get", "list", "patch", "update", "watch"],
         }
-        for resource, kind in KINDS.items()
+        for resource, kind in kinds.items()
         if resource.rpartition("/")[0] == group_version
     ]
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": resources}

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.observers.kubernetes.objects import Condition, WorkloadObject
-from adapters.observers.kubernetes.settings import Kind
+from adapters.kubernetes_workloads.kinds import Kind
+from adapters.kubernetes_workloads.objects import Condition, WorkloadObject
 from bridge.domain.names import Phase
 from bridge.domain.times import parse_time
 
