@@ -136,6 +136,11 @@ class RuleSettings(SettingsModel):
         """``inherited_by`` as a list."""
         return (self.inherited_by,) if isinstance(self.inherited_by, str) else self.inherited_by
 
+    def never_named_after(self, branch: str) -> str | None:
+        """The pattern by which names come from the branch, where this branch does not match it."""
+        patterns = (as_name_settings(naming).pattern for naming in (self.environment, self.service))
+        return next((each for each in patterns if each and PathPattern(each).match(branch) is None), None)
+
     @field_validator("files")
     @classmethod
     def _some_files(cls, files: str | tuple[str, ...]) -> str | tuple[str, ...]:
