@@ -26,6 +26,13 @@ AdapterSettings = Mapping[tuple[str, str], type[BaseModel]]
 
 _LARGEST = 1024 * 1024  # bytes; the largest real configuration has a few thousand lines
 _ROLES = {"source": "sources", "observer": "observers", "exporter": "exporters", "hook": "hooks"}
+_SHAPES = {
+    "string_type": "a text",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
 _NONE_YET = {
     "exporter": "no exporter kinds exist yet in this version: leave it empty, read with GET /api/v1/export",
 }
@@ -101,7 +108,9 @@ def _read_text(path: Path) -> str:
 
 def _describe(path: Path, document: LocatedDocument, model: type[Settings], errors: Iterable[ErrorDetails]) -> str:
     found: dict[tuple[int, tuple[str | int, ...], str], None] = {}
-    errors = list(errors)
+    errors, shapes = _without_shapes(document, errors)
+    for where, names in shapes.items():
+        found[document.locate(where)[1], where, f"expected {' or '.join(names)}"] = None
     for error in errors:
         if error["type"] == "too_short" and any(_is_below(other["loc"], error["loc"]) for other in errors):
             continue  # the list is only short because its entries are wrong, and they are named
@@ -118,6 +127,27 @@ def _describe(path: Path, document: LocatedDocument, model: type[Settings], erro
             said += f", got {str(error['input'])[:80]!r}"
         found[line, where, said] = None
     return _join(path, found)
+
+
+def _without_shapes(
+    document: LocatedDocument, errors: Iterable[ErrorDetails]
+) -> tuple[list[ErrorDetails], dict[tuple[str | int, ...], list[str]]]:
+    """Errors without those that a value has another shape; and where nothing else is wrong, the shapes that it may have.
+
+    A value that may be a text or a list is told the one and the other, though it is one of them and wrong as such.
+    """
+    left, shapes = [], dict[tuple[str | int, ...], list[str]]()
+    for error in errors:
+        if (shape := _SHAPES.get(error["type"])) is None:
+            left.append(error)
+        elif shape not in (names := shapes.setdefault(document.locate(error["loc"])[0], [])):
+            names.append(shape)
+    wrong = [document.locate(error["loc"])[0] for error in left]
+    return left, {
+        where: names
+        for where, names in shapes.items()
+        if not any(where == other or _is_below(other, where) for other in wrong)
+    }
 
 
 def _join(path: Path, errors: Iterable[tuple[int, tuple[str | int, ...], str]]) -> str:

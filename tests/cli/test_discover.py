@@ -248,6 +248,20 @@ def test_what_no_rule_explains_is_told_with_its_place(command_line: CommandLine,
     assert found["uncovered"][0] == {"files": "jobs/*.yaml", "changes": 4, "example": "jobs/nightly.yaml"}
 
 
+def test_versions_in_terraform_and_nomad_are_no_secret_though_no_rule_is_proposed(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    files = each(VALUES, "env/prod/<shop>.values.yaml") | {
+        "terraform/prod.tfvars": 'shop_image = "acme/shop:NEW"\n',
+        "jobs/shop.nomad.hcl": 'task "shop" { config { image = "acme/shop:NEW" } }\n',
+    }
+    build(tmp_path / "infra", files)
+    proposed = command_line("discover", tmp_path / "infra").out
+    assert "# The rules explain 2 of 6 image-looking changes (33 %)." in proposed
+    assert "jobs/shop.nomad.hcl" in proposed
+    assert "terraform/prod.tfvars" in proposed
+
+
 def test_what_lived_only_in_the_past_is_found_too(command_line: CommandLine, tmp_path: Path) -> None:
     repo = build(tmp_path / "infra", each(KUSTOMIZATION, "env/prod/kustomization.yaml"))
     repo.commit({"env/prod/kustomization.yaml": None, "apps/prod/shop.yaml": DEPLOYMENT.format(name="shop")})

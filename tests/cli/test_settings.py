@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel, Field
 
 from bridge.domain.names import Model
 from bridge.errors import Refused
@@ -20,9 +20,19 @@ LISTEN = "listen: expected HOST:PORT such as 127.0.0.1:8484, [::1]:8484 or 0.0.0
 HASH = "sha256:" + hashlib.sha256(b"secret").hexdigest()
 
 
+def _pattern(text: str) -> str:
+    if text.startswith("/"):
+        msg = "no leading slash"
+        raise ValueError(msg)
+    return text
+
+
+Pattern = Annotated[str, AfterValidator(_pattern)]
+
+
 class Rule(SettingsModel):
-    files: str
-    except_: tuple[str, ...] = ()
+    files: Pattern | tuple[Pattern, ...]
+    except_: tuple[str, ...] = Field(default=(), alias="except")
 
 
 class Git(SettingsModel):
@@ -49,6 +59,14 @@ def errors_of(load: Any, text: str) -> list[str]:
     with pytest.raises(Refused) as caught:
         load(text)
     return [line.partition("bridge.yaml:")[2] for line in str(caught.value).splitlines()]
+
+
+def test_a_value_that_may_have_several_shapes_is_told_what_is_wrong_with_the_shape_it_has(load: Any) -> None:
+    head = "sources:\n  - {kind: git, name: x, rules: [{files: "
+    assert errors_of(load, head + "/a}]}") == ["2: sources.0.rules.0.files: no leading slash"]
+    assert errors_of(load, head + "[a, /b]}]}") == ["2: sources.0.rules.0.files.1: no leading slash"]
+    assert errors_of(load, head + "{a: b}}]}") == ["2: sources.0.rules.0.files: expected a text or a list"]
+    assert errors_of(load, head + "a, except: b}]}") == ["2: sources.0.rules.0.except: expected a list"]
 
 
 def test_an_empty_file_is_the_defaults(load: Any, tmp_path: Path) -> None:

@@ -103,10 +103,15 @@ def _changed_versions(before: Sequence[Version], after: Sequence[Version]) -> li
         if was is not None:
             versions |= {
                 (old.encode(), new.encode())
-                for old, new in ((was.tag, now.tag), (was.digest, now.digest))
+                for old, new in ((was.tag, now.tag), (_bare(was.digest), _bare(now.digest)))
                 if old and new and old != new
             }
     return sorted(versions)
+
+
+def _bare(digest: str | None) -> str | None:
+    """A digest as it stands in every file: some leave its algorithm to the chart."""
+    return digest and digest.removeprefix("sha256:")
 
 
 def _mask_of(versions: Sequence[bytes]) -> Callable[[bytes, bytes], bytes]:

@@ -33,8 +33,16 @@ def is_same_repository(configured: str, announced: str) -> bool:
 
 
 def host_of(url: RepoUrl) -> str:
-    """Whose slowness or silence a source shares with others: the server's name, or the path of a local repository."""
-    return _place(url.address)[0] or url.address
+    """Whose slowness or silence a source shares with others: the server's name and port, or the path of a local repository."""
+    host, _ = _place(url.address)
+    return url.address if host is None else host + _port(url.address)
+
+
+def _port(address: str) -> str:
+    """As it is written, with its colon; nothing where none is."""
+    _, scheme, rest = address.partition("://")
+    server = rest.partition("/")[0].rpartition("@")[2] if scheme else ""
+    return server[server.rfind(":") :] if server.rfind(":") > server.rfind("]") else ""
 
 
 @lru_cache(maxsize=2048)

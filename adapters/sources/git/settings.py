@@ -137,6 +137,11 @@ class GitSourceSettings(RepositorySettings):
         branch = info.data.get("branch")
         with rules_of_branches(None if branch is None else BranchNames(branch).words):
             checked: tuple[RuleSettings, ...] = handler(rules)
+        if branch is not None and not BranchNames(branch).several:
+            for number, rule in enumerate(checked):
+                if (pattern := rule.never_named_after(branch)) is not None:
+                    msg = f"the branch {branch!r} does not match {pattern!r} of rule {number}: nothing would get a name"
+                    raise ValueError(msg)
         return checked
 
     @field_validator("poll_interval")

@@ -1,8 +1,8 @@
 """The format ``helm-values``: images at any depth of a chart's values.
 
-Read are ``image: {registry, repository, tag, digest}``, ``image: "ref"`` with or without ``imageTag`` or ``tag`` beside it,
-``imageTag`` with ``imageRepository``, the same under ``<x>Image``, and any mapping with ``repository`` and ``tag`` or ``digest``
-(``images: {web: …}`` is ``web``). An image without a version declares nothing: the chart decides.
+Read are ``image: {registry, repository, tag, digest}`` (also ``repo``, ``sha``), ``image: "ref"`` with or without ``imageTag`` or
+``tag`` beside it, ``imageTag`` with ``imageRepository``, the same under ``<x>Image``, and any mapping with ``repository`` and
+``tag`` or ``digest`` (``images: {web: …}`` is ``web``). An image without a version declares nothing: the chart decides.
 
 The service is the last key above the image (``shop.web.image`` is ``web``); where one file has two different places that end
 in the same key, both are called by their whole path (``shop.web``, ``blog.web``). At the top, ``webImage`` is ``web`` and
@@ -33,7 +33,8 @@ from bridge.formats.declarations.found import (
 )
 from bridge.formats.declarations.yaml_text import Value
 
-_REPOSITORY_KEYS = ("repository", "name", "image")  # `image: {image: …}`: ingress-nginx
+_HEX = re.compile(r"[0-9a-f]{64}\Z")
+_REPOSITORY_KEYS = ("repository", "repo", "name", "image")  # `image: {image: …}`: ingress-nginx
 _VERSION_KEY = re.compile(r"(?:\.(?:tag|digest|repository|name)|Tag|Digest)\Z")  # below, or in the name of, an image
 _Place: TypeAlias = tuple[str, ...]  # the names above an image
 
@@ -169,17 +170,26 @@ def _read_image(values: dict[str, Value], key: str, child: Value, pointer: str) 
 
 def _read_mapping(image: dict[str, Value], pointer: str) -> Found | None:
     tag, tag_digest = split_tag(known_text(image.get("tag")))
-    digest = known_text(image.get("digest")) or tag_digest
+    digest_key, own_digest = _read_digest(image)
+    digest = own_digest or tag_digest
     named_by = next((key for key in _REPOSITORY_KEYS if known_text(image.get(key))), "")
     repository, registry = known_text(image.get(named_by)), known_text(image.get("registry"))
     if repository and not tag and not digest:
         repository, tag, digest = split_reference(repository)
         pointer = step(pointer, named_by)
     elif tag or digest:
-        pointer = step(pointer, "tag" if tag else "digest")
+        pointer = step(pointer, "tag" if tag else digest_key)
     if not tag and not digest:
         return None
     return Found(pointer, f"{registry}/{repository}" if registry and repository else repository, tag, digest)
+
+
+def _read_digest(image: dict[str, Value]) -> tuple[str, str | None]:
+    """Its key and what it says. Charts that write ``@sha256:`` themselves take the bare number: Grafana's as ``sha``."""
+    if text := known_text(image.get("digest")):
+        return "digest", f"sha256:{text}" if _HEX.match(text) else text
+    text = (known_text(image.get("sha")) or "").removeprefix("sha256:")
+    return ("sha", f"sha256:{text}") if _HEX.match(text) else ("digest", None)
 
 
 def _read_flat(values: dict[str, Value], pointer: str) -> Iterator[Found]:

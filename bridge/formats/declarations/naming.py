@@ -72,12 +72,20 @@ class NameSettings(SettingsModel):
         """Whether the name differs from branch to branch, whose names capture ``words``; ``own``: the word of the default."""
         return self.source == "branch" or bool(self.words & words) or (self.source == "default" and own in words)
 
+    @property
+    def fixed_names(self) -> tuple[str, ...]:
+        """The names that it can give and that no file decides, as they are called in the log."""
+        given = [*self.suffixes.values(), *([] if self.otherwise is None else [self.otherwise])]
+        if self.text is not None and not self.words:
+            given.append(self._stripped(self.text))
+        return (*map(self.renamed, given), *self.rename.values())
+
     def name_of(
         self, default: str | None, captures: Mapping[str, str], path: str, found: Found, branch: str | None = None
     ) -> str | None:
         """The name as it is before renaming, or None where its source has none."""
         name = self._raw(default, captures, path, found, branch)
-        return None if name is None else name.removeprefix(self.strip_prefix).removesuffix(self.strip_suffix)
+        return None if name is None else self._stripped(name)
 
     def renamed(self, name: str) -> str:
         """What the name is called in the log."""
@@ -89,6 +97,9 @@ class NameSettings(SettingsModel):
             if service.endswith(suffix) and service != suffix:
                 return service.removesuffix(suffix), self.suffixes[suffix]
         return service, self.otherwise
+
+    def _stripped(self, name: str) -> str:
+        return name.removeprefix(self.strip_prefix).removesuffix(self.strip_suffix)
 
     def _raw(
         self, default: str | None, captures: Mapping[str, str], path: str, found: Found, branch: str | None

@@ -73,7 +73,7 @@ def find(text: str, options: Options) -> Iterator[Found]:
     Raises:
         Unreadable: it finds more than any file of declarations holds.
     """
-    data = text.encode(errors="replace")
+    data = text.replace("\r\n", "\n").encode(errors="replace")  # for RE2, a `$` does not stand before a `\r`
     line, line_start, counted = 1, 0, 0
     expression = compile_pattern(options.pattern or "")
     groups = {name.decode(): index for name, index in expression.groupindex.items()}

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
 
+from bridge.domain.names import parse_name
 from bridge.formats.configuration import SettingsModel
 from bridge.formats.declarations.catalog import FORMATS
 from bridge.formats.declarations.keys import parse_dotted
@@ -135,6 +136,11 @@ class RuleSettings(SettingsModel):
         """``inherited_by`` as a list."""
         return (self.inherited_by,) if isinstance(self.inherited_by, str) else self.inherited_by
 
+    def never_named_after(self, branch: str) -> str | None:
+        """The pattern by which names come from the branch, where this branch does not match it."""
+        patterns = (as_name_settings(naming).pattern for naming in (self.environment, self.service))
+        return next((each for each in patterns if each and PathPattern(each).match(branch) is None), None)
+
     @field_validator("files")
     @classmethod
     def _some_files(cls, files: str | tuple[str, ...]) -> str | tuple[str, ...]:
@@ -193,6 +199,21 @@ class RuleSettings(SettingsModel):
         if naming.source == "default" and not has_own_name:
             self._check_captured({what}, what)
         self._check_captured(naming.words, what)
+        for name in naming.fixed_names:
+            try:
+                parse_name(name, "a name")
+            except ValueError as error:
+                msg = f"`{what}`: {error}"
+                raise ValueError(msg) from None
+        if naming.source == "path" and naming.segment is not None:
+            self._check_segment(naming.segment, what)
+
+    def _check_segment(self, segment: int, what: str) -> None:
+        for pattern in self.patterns:
+            depth = len(pattern.split("/"))
+            if "**" not in pattern and not -depth <= segment < depth:
+                msg = f"`{what}` can't be had: {pattern!r} has no segment {segment}: expected {-depth} to {depth - 1}"
+                raise ValueError(msg)
 
     def _check_captured(self, needed: frozenset[str] | set[str], what: str) -> None:
         for pattern in self.patterns:

@@ -123,6 +123,16 @@ def test_what_is_more_than_another_version_is_read_as_a_whole(data: bytes) -> No
     assert frame.declared_in(data) is None
 
 
+def test_a_digest_without_its_algorithm_is_a_version_all_the_same() -> None:
+    rules = RuleSet([RuleSettings.model_validate({"files": "{environment}/{service}.yaml", "format": "helm-values"})])
+    old, new = (b"image: {repository: acme/shop, sha: %s}\n" % (digit * 64) for digit in (b"a", b"b"))
+    before, after = (
+        [version(one.pointer, one.image.tag, one.image.digest) for one in rules.read("prod/shop.yaml", data)]
+        for data in (old, new)
+    )
+    assert compare_versions(old, new, before, after) == Bump(has_versions=True, lines=1)
+
+
 def version(place: str, tag: str | None = None, digest: str | None = None) -> Version:
     return Version(place, tag, digest)
 

@@ -116,6 +116,14 @@ def test_what_makes_no_sense_is_refused(change: dict[str, Any]) -> None:
         make_settings("/srv/infra", change)
 
 
+def test_a_name_from_a_branch_that_is_not_read_is_refused() -> None:
+    rule = {"files": "*.yaml", "format": "manifests", "environment": {"from": "branch", "pattern": "env/{name}"}}
+    with pytest.raises(ValidationError, match=r"the branch 'main' does not match 'env/\{name\}'"):
+        make_settings("/srv/infra", {"rules": [rule]})
+    for branch in ("env/prod", "env/{stage}"):
+        make_settings("/srv/infra", {"rules": [rule], "branch": branch})
+
+
 def test_the_json_schema_can_be_made() -> None:
     schema = GitSourceSettings.model_json_schema()
     assert schema["properties"]["url"]["type"] == "string"

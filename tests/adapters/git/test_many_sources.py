@@ -13,6 +13,7 @@ import pytest
 from adapters.sources.git import open_adapter, open_shared
 from adapters.sources.git.workers import FIRST_CONTACTS, PASSES, PASSES_OF_A_HOST, Workers
 from bridge.clock import SystemClock
+from tests.support.git_http import serve_git
 from tests.support.git_reading import make_settings, tag, told
 from tests.support.git_repos import GitRepo
 
@@ -128,6 +129,41 @@ async def test_steps_of_a_source_never_overlap(workers: Workers) -> None:
         lane.finish(step)
     await lane.call(step)
     assert most == 1
+
+
+async def test_a_server_that_never_answers_delays_no_other_on_the_same_machine(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path / "infra")
+    repo.commit({PATH: tag("v1")})
+    asked, over = 0, asyncio.Event()
+
+    async def never_answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        await over.wait()
+        writer.close()
+
+    async with asyncio.timeout(20), AsyncExitStack() as stack:
+        silent = await asyncio.start_server(never_answer, "127.0.0.1", 0)
+        port = silent.sockets[0].getsockname()[1]
+        good = await stack.enter_async_context(serve_git(tmp_path))
+        shared = await stack.enter_async_context(open_shared())
+
+        async def read(url: str, name: str) -> list[str]:
+            opening = open_adapter(
+                make_settings(url, {"name": name}), data_dir=tmp_path / "data", clock=SystemClock(), shared=shared
+            )
+            async with opening as source:
+                return told([fact async for batch in source.read(None, {}) for fact in batch.facts])
+
+        waits = [asyncio.create_task(read(f"http://127.0.0.1:{port}/{each}", f"silent-{each}")) for each in range(20)]
+        while not asked:
+            await turns()
+        assert await read(f"{good}/infra/.git", "good") == ["production/shop v1"]
+        for wait in waits:
+            wait.cancel()
+        await asyncio.wait(waits)
+        over.set()
+        silent.close()
 
 
 async def test_fifty_local_sources_see_their_landings_at_once_with_few_threads(tmp_path: Path) -> None:

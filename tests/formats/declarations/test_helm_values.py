@@ -7,7 +7,8 @@ import pytest
 from bridge.formats.declarations.declaration import Unreadable
 from bridge.formats.declarations.rules import RuleSet, RuleSettings
 
-DIGEST = "sha256:" + "c" * 64
+HEX = "c" * 64
+DIGEST = "sha256:" + HEX
 
 
 def read(
@@ -26,6 +27,11 @@ def read(
         ("image: {registry: r.io, image: acme/web, tag: v1}", "r.io/acme/web:v1", "web.image.tag"),
         (f"image: {{repository: acme/web, digest: {DIGEST}}}", f"acme/web@{DIGEST}", "web.image.digest"),
         (f"image: {{repository: acme/web, tag: 'v1@{DIGEST}'}}", f"acme/web:v1@{DIGEST}", "web.image.tag"),
+        ("image: {registry: ghcr.io, repo: acme/web, tag: v1}", "ghcr.io/acme/web:v1", "web.image.tag"),
+        (f"image: {{repository: acme/web, tag: v1, digest: {HEX}}}", f"acme/web:v1@{DIGEST}", "web.image.tag"),
+        (f"image: {{repository: acme/web, tag: v1, sha: {HEX}}}", f"acme/web:v1@{DIGEST}", "web.image.tag"),
+        (f"image: {{repository: acme/web, sha: '{DIGEST}'}}", f"acme/web@{DIGEST}", "web.image.sha"),
+        ("image: {repository: acme/web, tag: v1, sha: 0123abc}", "acme/web:v1", "web.image.tag"),
         ("image: {repository: 'acme/web:v1'}", "acme/web:v1", "web.image.repository"),
         ("image: {repository: 'acme/web:v1', tag: }", "acme/web:v1", "web.image.repository"),
         ("image: {tag: v1}", ":v1", "web.image.tag"),

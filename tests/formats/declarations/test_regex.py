@@ -30,6 +30,15 @@ def test_a_group_that_takes_no_part_declares_nothing(read: Read) -> None:
     assert found == [("prod/shop", ":v1", "line 2, column 6")]
 
 
+def test_the_end_of_a_line_is_found_whatever_ends_it(read: Read) -> None:
+    text = 'x = 1\r\nshop_image = "acme/shop:v1"\r\nblog_image = "acme/blog:v2"\r\n'
+    pattern = r'^(?P<service>\w+)_image = "(?P<image>[^"]+)"$'
+    assert read("regex", text, pattern=pattern) == [
+        ("prod/shop", "acme/shop:v1", "line 2, column 15"),
+        ("prod/blog", "acme/blog:v2", "line 3, column 15"),
+    ]
+
+
 @pytest.mark.timeout(20)
 def test_a_pattern_that_explodes_elsewhere_takes_no_time(read: Read) -> None:
     assert read("regex", "a" * 1_000_000, pattern=r"(?P<tag>(a+)+)$x", service="shop") == []

@@ -73,6 +73,22 @@ def test_the_example_of_the_design_is_valid() -> None:
         ),
         ({"files": "base.yaml", "inherited_by": "{service}.yaml"}, "'base.yaml' and '{service}.yaml' do not capture"),
         ({"inherited_by": "a**"}, "is not a path pattern"),
+        ({"environment": "pre prod"}, "`environment`: 'pre prod' is not a name"),
+        ({"service": {"from": "text", "text": "shop/"}}, "`service`: 'shop/' is not a name"),
+        ({"environment": {"rename": {"prd": "pro duction"}}}, "`environment`: 'pro duction' is not a name"),
+        (
+            {"environment": {"from": "suffix", "suffixes": {"-dev": "de v"}, "otherwise": "prod"}},
+            "`environment`: 'de v' is not a name",
+        ),
+        (
+            {"environment": {"from": "suffix", "suffixes": {"-dev": "dev"}, "otherwise": ""}},
+            "`environment`: '' is not a name",
+        ),
+        (
+            {"environment": {"from": "path", "segment": 2}},
+            "`environment` can't be had: '{environment}/x.yaml' has no segment 2: expected -2 to 1",
+        ),
+        ({"service": {"from": "path", "segment": -3}}, "'{environment}/x.yaml' has no segment -3"),
         ({"unknown": 1}, "Extra inputs are not permitted"),
     ],
 )
@@ -88,6 +104,7 @@ def test_a_wrong_rule_is_refused_with_its_reason(rule: dict[str, object], reason
         {"environment": "production", "files": "x.yaml"},
         {"environment": "{stage}-{region}", "files": "{stage}/{region}/x.yaml"},
         {"environment": {"from": "path", "segment": -2}, "files": "**/x.yaml"},
+        {"environment": {"from": "path", "segment": 7}, "files": ["a/**/x.yaml", "a/b/c/d/e/f/g/h"]},
         {"environment": {"rename": {"prd": "production"}}},
         {"service": {"from": "text", "text": "{team}", "strip_prefix": "x-"}, "files": "{environment}/{team}.yaml"},
         {"format": "keys", "tags": {"a": "A"}},

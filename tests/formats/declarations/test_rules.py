@@ -72,7 +72,8 @@ def test_names_come_from_templates_paths_and_renames() -> None:
 
 
 def test_a_segment_that_the_path_does_not_have_names_nothing() -> None:
-    assert targets(rule_set({**KUSTOMIZE, "environment": {"from": "path", "segment": 5}})) == []
+    rule = {"files": "**/kustomization.yaml", "format": "kustomize", "environment": {"from": "path", "segment": 5}}
+    assert targets(rule_set(rule)) == []
 
 
 def test_a_repository_is_filled_in_by_the_first_glob_that_matches_the_service() -> None:

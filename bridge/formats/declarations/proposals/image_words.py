@@ -20,7 +20,7 @@ _NO_IMAGE = re.compile(rb"(?i)(?:checktag|etag|use-?tag|pull-?image)\Z")
 _ENCRYPTED = b"ENC["  # SOPS: its values carry a `tag` of their own
 _DOCUMENTATION = re.compile(
     r"(?:\A|/)(?:\.github|\.gitlab|\.circleci|docs?)/"
-    r"|\.(?:md|rst|txt|adoc|lock|svg|png|py|go|js|ts|sh|patch|tf|tfvars|hcl)\Z|(?:lock|schema)\.json\Z",
+    r"|\.(?:md|rst|txt|adoc|lock|svg|png|py|go|js|ts|sh|patch)\Z|(?:lock|schema)\.json\Z",
     re.IGNORECASE,
 )
 
