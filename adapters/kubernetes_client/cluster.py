@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 import aiohttp
 import msgspec
 
+from adapters.kubernetes_client.answers import as_ours, read_chunks
 from adapters.kubernetes_client.failures import failure
 from adapters.kubernetes_client.kubeconfig import Access, find_access
 from adapters.kubernetes_client.settings import ConnectionSettings
 from bridge.clock import Clock
 from bridge.errors import Unavailable
-from bridge.redaction import redact
 
 _CONNECT = 15.0  # seconds
 _ANSWER = 60.0  # seconds of silence while an answer is read
@@ -78,7 +78,7 @@ class Cluster:
         timeout = aiohttp.ClientTimeout(total=None, connect=_CONNECT, sock_read=self._spread(_ANSWER))
         headers = {"Content-Type": content_type} if body is not None else {}
         async with self._answer(method, path, params, timeout, headers=headers, body=body) as answer:
-            with _as_ours(f"{method} {path}"):
+            with as_ours(f"{method} {path}"):
                 parts: list[bytes] = []
                 size = 0
                 async for chunk in answer.content.iter_any():
@@ -95,7 +95,7 @@ class Cluster:
         """The chunks of an answer that goes on; one that is silent for ``silence`` seconds ends with TimeoutError."""
         timeout = aiohttp.ClientTimeout(total=None, connect=_CONNECT, sock_read=silence)
         async with self._answer("GET", path, params, timeout) as answer:
-            yield _chunks(answer, f"GET {path}")
+            yield read_chunks(answer, f"GET {path}")
 
     @asynccontextmanager
     async def _answer(
@@ -113,7 +113,7 @@ class Cluster:
         while True:
             access = await self._find_access()
             signed = {**(headers or {}), **await access.credentials.headers()}
-            with _as_ours(what):
+            with as_ours(what):
                 answer = await self._session.request(
                     method,
                     access.server + path,
@@ -130,7 +130,7 @@ class Cluster:
                 if answer.status < _FIRST_ERROR:
                     yield answer
                     return
-                with _as_ours(what):
+                with as_ours(what):
                     refusal = await answer.content.read(_LARGEST_REFUSAL)
                 if not (answer.status == _UNAUTHORIZED and again and access.credentials.refused()):
                     if answer.status == _UNAUTHORIZED:
@@ -148,27 +148,3 @@ class Cluster:
 
     def _spread(self, seconds: float) -> float:
         return seconds * self.chance.uniform(1 - _JITTER, 1 + _JITTER)
-
-
-async def _chunks(answer: aiohttp.ClientResponse, what: str) -> AsyncIterator[bytes]:
-    chunks = answer.content.iter_any().__aiter__()
-    while True:
-        with _as_ours(what, silence_is=None):
-            try:
-                chunk = await chunks.__anext__()
-            except StopAsyncIteration:
-                return
-        yield chunk
-
-
-@contextmanager
-def _as_ours(what: str, silence_is: type[Unavailable] | None = Unavailable) -> Iterator[None]:
-    """Foreign exceptions stop here; with ``silence_is`` None a TimeoutError passes, for silence has its own meaning there."""
-    try:
-        yield
-    except TimeoutError as error:
-        if silence_is is None:
-            raise
-        raise silence_is(f"{what}: no answer in time") from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise Unavailable(f"{what}: {redact(str(error)) or type(error).__name__}") from error

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Hashable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -44,6 +45,18 @@ Duration = Annotated[
     BeforeValidator(parse_duration),
     WithJsonSchema({"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|s|m|h|d|w))+$", "examples": ["30s", "15m", "24h"]}),
 ]
+
+
+def refuse_repetitions(values: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
+    """For lists in which a value that stands twice is a slip; a validator for several fields.
+
+    Raises:
+        ValueError: one stands twice.
+    """
+    if len(set(values)) < len(values):
+        msg = "one stands twice"
+        raise ValueError(msg)
+    return values
 
 
 class SettingsModel(BaseModel):

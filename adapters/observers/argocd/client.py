@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
 
 import aiohttp
 import msgspec
 
+from adapters.kubernetes_client.answers import as_ours, read_chunks
 from adapters.observers.argocd.settings import ApiSettings
 from bridge.clock import Clock
 from bridge.errors import Stalled, Unavailable
-from bridge.redaction import redact
 
 _CONNECT = 15.0  # seconds
 _ANSWER = 60.0  # seconds of silence while an answer is read
@@ -78,7 +78,7 @@ class ArgoApi:
         """
         timeout = aiohttp.ClientTimeout(total=None, connect=_CONNECT, sock_read=_ANSWER)
         async with self._answer(path, params, timeout, "application/json") as answer:
-            with _as_ours(f"GET {path}"):
+            with as_ours(f"GET {path}"):
                 parts: list[bytes] = []
                 size = 0
                 async for chunk in answer.content.iter_any():
@@ -93,7 +93,7 @@ class ArgoApi:
         """The chunks of an event stream; one that is silent for ``silence`` seconds ends with TimeoutError."""
         timeout = aiohttp.ClientTimeout(total=None, connect=_CONNECT, sock_read=silence)
         async with self._answer(path, params, timeout, "text/event-stream") as answer:
-            yield _chunks(answer, f"GET {path}")
+            yield read_chunks(answer, f"GET {path}")
 
     @asynccontextmanager
     async def _answer(
@@ -108,7 +108,7 @@ class ArgoApi:
             raise Stalled("the token for the Argo CD API is empty or holds characters that no token has")
         headers = {"Authorization": f"Bearer {token}", "Accept": accept}
         what = f"GET {path}"
-        with _as_ours(what):
+        with as_ours(what):
             answer = await self._session.get(
                 self.settings.url + path,
                 params=list(params),
@@ -119,7 +119,7 @@ class ArgoApi:
             )
         try:
             if answer.status != 200:  # noqa: PLR2004 - a redirect leads to a login page, not to Applications
-                with _as_ours(what):
+                with as_ours(what):
                     said = await answer.content.read(_LARGEST_REFUSAL)
                 raise _failure(answer.status, said, answer.headers, what)
             yield answer
@@ -135,30 +135,6 @@ class ArgoApi:
             except (OSError, ssl.SSLError) as error:
                 raise Stalled(f"the authorities in {path} can't be read: {error.strerror or error}") from error
         return self._tls
-
-
-async def _chunks(answer: aiohttp.ClientResponse, what: str) -> AsyncIterator[bytes]:
-    chunks = answer.content.iter_any().__aiter__()
-    while True:
-        with _as_ours(what, silence=True):
-            try:
-                chunk = await chunks.__anext__()
-            except StopAsyncIteration:
-                return
-        yield chunk
-
-
-@contextmanager
-def _as_ours(what: str, *, silence: bool = False) -> Iterator[None]:
-    """Foreign exceptions stop here; with ``silence`` a TimeoutError passes, for it has its own meaning there."""
-    try:
-        yield
-    except TimeoutError as error:
-        if silence:
-            raise
-        raise Unavailable(f"{what}: no answer in time") from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise Unavailable(f"{what}: {redact(str(error)) or type(error).__name__}") from error
 
 
 def _failure(status: int, body: bytes, headers: Mapping[str, str], what: str) -> Unavailable | Stalled:

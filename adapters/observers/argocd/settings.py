@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from adapters.kubernetes_client import ConnectionSettings
-from bridge.formats.configuration import Duration, SecretRef, SettingsModel
+from bridge.formats.configuration import Duration, SecretRef, SettingsModel, refuse_repetitions
 from bridge.formats.mapping import MappingRule
 
 _SHORTEST = timedelta(seconds=1)
@@ -94,13 +94,7 @@ class ArgocdObserverSettings(SettingsModel):
         default=(), description="from Applications to services and environments; the first rule that matches counts"
     )
 
-    @field_validator("namespaces", "projects")
-    @classmethod
-    def _each_once(cls, values: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(values)) < len(values):
-            msg = "one stands twice"
-            raise ValueError(msg)
-        return values
+    _each_once = field_validator("namespaces", "projects")(refuse_repetitions)
 
     @model_validator(mode="after")
     def _one_way_in(self) -> ArgocdObserverSettings:

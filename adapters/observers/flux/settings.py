@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from adapters.kubernetes_client import ConnectionSettings
 from adapters.kubernetes_workloads.containers import ContainerSettings
 from adapters.kubernetes_workloads.kinds import Kind
-from bridge.formats.configuration import SettingsModel
+from bridge.formats.configuration import SettingsModel, refuse_repetitions
 from bridge.formats.mapping import MappingRule
 
 _LASTING = tuple(kind for kind in Kind if kind is not Kind.JOB)
@@ -43,13 +43,7 @@ class FluxObserverSettings(SettingsModel):
         description="from Kustomizations and HelmReleases to services and environments; the first rule that matches counts",
     )
 
-    @field_validator("namespaces", "workloads")
-    @classmethod
-    def _each_once(cls, values: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(values)) < len(values):
-            msg = "one stands twice"
-            raise ValueError(msg)
-        return values
+    _each_once = field_validator("namespaces", "workloads")(refuse_repetitions)
 
     @property
     def cluster_name(self) -> str:
