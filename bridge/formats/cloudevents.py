@@ -27,12 +27,16 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class CloudEvent:
-    """One event; (``source``, ``id``) is the same for the same occurrence. ``data`` is JSON, not read yet."""
+    """One event; (``source``, ``id``) is the same for the same occurrence. ``data`` is JSON, not read yet.
+
+    ``time`` is as it was sent; it may be missing.
+    """
 
     id: str
     source: str
     type: str
     data: bytes
+    time: str | None = None
 
 
 class _Structured(msgspec.Struct):
@@ -40,12 +44,18 @@ class _Structured(msgspec.Struct):
     id: str
     source: str
     type: str
+    time: str | None = None
     data: msgspec.Raw = msgspec.Raw(b"")
     data_base64: str | None = None
 
 
 _structured = msgspec.json.Decoder(_Structured)
 _batch = msgspec.json.Decoder(Annotated[list[_Structured], msgspec.Meta(max_length=MOST_EVENTS)])
+
+
+def is_cloudevent(headers: Mapping[str, str]) -> bool:
+    """Whether a request says that it carries CloudEvents; ``headers`` have names in lower case."""
+    return "ce-specversion" in headers or headers.get("content-type", "").strip().lower().startswith(_STRUCTURED)
 
 
 def read_cloudevents(headers: Mapping[str, str], body: bytes) -> list[CloudEvent]:
@@ -70,7 +80,7 @@ def _from_structured(event: _Structured) -> CloudEvent:
             data = base64.b64decode(event.data_base64, validate=True)
         except (binascii.Error, ValueError):
             raise Refused("data_base64 is not base64", field="data_base64") from None
-    return CloudEvent(event.id, event.source, event.type, data)
+    return CloudEvent(event.id, event.source, event.type, data, event.time)
 
 
 def _from_binary(headers: Mapping[str, str], body: bytes) -> CloudEvent:
@@ -83,7 +93,8 @@ def _from_binary(headers: Mapping[str, str], body: bytes) -> CloudEvent:
         )
         raise Refused(msg)
     _expect_version(given["specversion"])
-    return CloudEvent(given["id"], given["source"], given["type"], body)
+    time = _header_value("time", headers["ce-time"]) if "ce-time" in headers else None
+    return CloudEvent(given["id"], given["source"], given["type"], body, time)
 
 
 def _expect_version(version: str) -> None:

@@ -250,6 +250,22 @@ def harbor(tag: str = "v2") -> dict[str, Any]:
     }
 
 
+def harbor_cloudevent(tag: str = "v2") -> dict[str, Any]:
+    """The same page, payload format CloudEvents (2.8)."""
+    told = harbor(tag)
+    return {
+        "specversion": "1.0",
+        "id": "66e18103-09c1-41f6-982f-37df223f3eeb",
+        "requestid": "51c0b694-0168-4f3c-b0db-282565455d7b",
+        "source": "/projects/2/webhook/policies/15",
+        "type": "harbor.artifact.pushed",
+        "datacontenttype": "application/json",
+        "time": "2026-03-02T11:59:00Z",
+        "data": told["event_data"],
+        "operator": told["operator"],
+    }
+
+
 def alerts(status: str = "firing", ended: str = "0001-01-01T00:00:00Z") -> dict[str, Any]:
     """prometheus.io, "Alerting: configuration", webhook_config: version 4."""
     labels = {"alertname": "ErrorRate", "service": "shop", "environment": "production", "severity": "page"}

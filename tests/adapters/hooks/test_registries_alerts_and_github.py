@@ -19,6 +19,7 @@ from tests.support.report_deliveries import (
     deployment_status,
     distribution,
     harbor,
+    harbor_cloudevent,
     package,
 )
 
@@ -49,6 +50,16 @@ def test_every_registry_tells_which_artifact_it_took_and_when() -> None:
         ImageRef("ghcr.io/acme/shop", "v2", DIGEST),
     ]
     assert {each.published_at.replace(microsecond=0) for each in told} == {PUBLISHED}
+
+
+def test_both_payload_formats_of_harbor_tell_the_same() -> None:
+    structured = {"Content-Type": "application/cloudevents+json"}
+    assert publication("harbor", harbor_cloudevent(), structured) == publication("harbor", harbor())
+    pulled = harbor_cloudevent() | {"type": "harbor.artifact.pulled"}
+    assert decode("harbor", pulled, structured) is None
+    for time in ({"time": "yesterday"}, {"time": None}):
+        with pytest.raises(Refused, match="time"):
+            decode("harbor", harbor_cloudevent() | time, structured)
 
 
 def test_a_registry_that_is_known_by_another_name_is_told_so() -> None:
