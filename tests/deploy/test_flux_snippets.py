@@ -43,4 +43,19 @@ def test_the_alert_sends_what_the_bridge_reads() -> None:
     kinds = [each["kind"] for each in spec["eventSources"]]
     assert set(kinds) <= KINDS
     assert {"GitRepository", "Kustomization", "HelmRelease"} <= set(kinds)
-    assert set(kustomization["resources"]) == {"alert.yaml", "provider.yaml"}
+    assert set(kustomization["resources"]) == {"alert.yaml", "provider.yaml", "receiver.yaml"}
+
+
+def test_the_receiver_wakes_flux_with_a_key_of_its_own() -> None:
+    receiver, provider, kustomization = read("receiver.yaml"), read("provider.yaml"), read("kustomization.yaml")
+    assert receiver["apiVersion"] == "notification.toolkit.fluxcd.io/v1"
+    spec = receiver["spec"]
+    assert set(spec) == {"type", "secretRef", "resources"}
+    assert spec["type"] == "generic-hmac"
+    assert spec["secretRef"]["name"] != provider["spec"]["secretRef"]["name"]
+    generated = {each["name"]: each for each in kustomization["secretGenerator"]}[spec["secretRef"]["name"]]
+    assert generated["files"] == ["token=receiver-token.txt"], "a Receiver reads the key `token`"
+    assert generated["options"] == {"disableNameSuffixHash": True}
+    for resource in spec["resources"]:
+        assert {"apiVersion", "kind", "name"} <= set(resource)
+        assert resource["kind"] in KINDS
