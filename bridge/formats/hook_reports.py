@@ -45,7 +45,7 @@ class HookReporter:
         revision: str | None = None,
         actor: str | None = None,
         legs: Mapping[str, Mapping[str, str]] | None = None,
-        details: Mapping[str, str | None] | None = None,
+        details: Mapping[str, str | list[str] | None] | None = None,
     ) -> ObservationReported | None:
         """The report; None where no mapping covers the subject, or where it names more images than a target has."""
         target = self._mapping.target_of(subject)
@@ -56,7 +56,7 @@ class HookReporter:
         revision = revision if revision is not None and is_commit(revision) else None
         told = [f"{name} {claim['at']}" for name, claim in sorted((legs or {}).items())]
         said = (phase.value, format_time(at), intent_id or "", revision or "", *map(str, images), *told)
-        shown = {key: value[:_LONGEST_TEXT] for key, value in (details or {}).items() if value}
+        shown = {key: _cut(value) for key, value in (details or {}).items() if value}
         return ObservationReported(
             id=derive_id("hook", self._name, target.service, target.environment, *said),
             target=target,
@@ -69,6 +69,10 @@ class HookReporter:
             pushed=True,
             details=shown | ({DETAIL: legs} if legs else {}),
         )
+
+
+def _cut(value: str | list[str]) -> str | list[str]:
+    return value[:_LONGEST_TEXT] if isinstance(value, str) else [each[:_LONGEST_TEXT] for each in value]
 
 
 def read_time(text: str, what: str) -> datetime:

@@ -11,13 +11,14 @@ from datetime import datetime
 
 import msgspec
 
-from adapters.hooks.argocd.body import Notification, OperationState
+from adapters.hooks.argocd.body import Destination, Notification, OperationState
 from adapters.hooks.argocd.settings import ArgocdHookSettings
 from bridge.domain.facts import ObservationReported
 from bridge.domain.legs import tell
 from bridge.domain.linking import INTENT_ANNOTATION, INTENT_INFO
 from bridge.domain.names import Phase
 from bridge.errors import Refused
+from bridge.formats.argocd_clusters import ClusterNames
 from bridge.formats.hook_body import read_body
 from bridge.formats.hook_reports import HookReporter, latest, read_images, time_or_none
 from bridge.formats.mapping import Subject
@@ -37,6 +38,7 @@ class ArgocdDecoder:
     def __init__(self, settings: ArgocdHookSettings) -> None:
         """``settings`` map applications to targets."""
         self._reporter = HookReporter("argocd", settings)
+        self._clusters = ClusterNames(settings.clusters, settings.cluster)
 
     def is_genuine(self, request: HookRequest, secrets: Sequence[str]) -> bool:
         """By ``Authorization``."""
@@ -70,7 +72,7 @@ class ArgocdDecoder:
         by = operation.initiated_by if operation is not None else None
         automated = by is not None and bool(by.automated)
         return self._reporter.report(
-            _subject(told),
+            self._subject(told),
             phase,
             at,
             artifacts=read_images(images),
@@ -85,7 +87,7 @@ class ArgocdDecoder:
                 else None,
             ),
             details={
-                "application": f"{told.namespace or ''}/{told.app}",
+                "applications": [f"{told.namespace or ''}/{told.app}"],
                 "images_from": origin,
                 "health": told.health.status if told.health is not None else None,
                 "partial": "true" if partial else None,
@@ -93,17 +95,16 @@ class ArgocdDecoder:
             },
         )
 
-
-def _subject(told: Notification) -> Subject:
-    where = told.destination
-    return Subject(
-        kind="Application",
-        name=told.app,
-        namespace=(where.namespace or "") if where is not None else "",
-        cluster=(where.name or where.server or "") if where is not None else "",
-        labels=told.labels or {},
-        annotations=told.annotations or {},
-    )
+    def _subject(self, told: Notification) -> Subject:
+        where = told.destination or Destination()
+        return Subject(
+            kind="Application",
+            name=told.app,
+            namespace=where.namespace or "",
+            cluster=self._clusters.name_of(where.name or "", where.server or ""),
+            labels=told.labels or {},
+            annotations=told.annotations or {},
+        )
 
 
 def _times(state: OperationState) -> tuple[datetime | None, datetime | None]:
@@ -149,7 +150,7 @@ def _images(told: Notification, state: OperationState, phase: Phase, *, partial:
         for image in resource.images or []
     ]
     if found and not partial:
-        return found, "syncResult"
+        return found, "sync"
     live = (told.summary.images if told.summary is not None else None) or []
     return (live, "summary") if live and phase is Phase.LIVE else ([], None)
 

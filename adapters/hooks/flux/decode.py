@@ -2,6 +2,8 @@
 
 Shape: fluxcd/pkg ``apis/event/v1beta1`` (Flux 2.9). Events name no images and delivery is at most once, so that a report tells
 times and links only; what runs is read by an observer. The keys of ``metadata`` come stripped of their prefix.
+
+An event tells the namespace of Flux's object, not that of the workloads, which mappings mean: the metadata may, as ``namespace``.
 """
 
 from __future__ import annotations
@@ -87,14 +89,19 @@ class FluxDecoder:
         thing = event.involvedObject
         applied = (at, f"{thing.kind} event {event.reason}"[:100])
         return self._reporter.report(
-            Subject(thing.kind, thing.name, thing.namespace, told.get("cluster") or self._settings.cluster),
+            Subject(
+                thing.kind,
+                thing.name,
+                told.get("namespace") or thing.namespace,
+                told.get("cluster") or self._settings.cluster,
+            ),
             phase,
             at,
             intent_id=told.get(INTENT_LABEL),
             revision=_revision(event),
             legs=tell(applied=applied if phase is not Phase.FAILED and _HEALTHY not in event.message else None),
             details={
-                "object": f"{thing.kind}/{thing.namespace}/{thing.name}",
+                "objects": [f"{thing.kind}/{thing.namespace}/{thing.name}"],
                 "reason": event.reason,
                 "message": event.message if phase is Phase.FAILED else None,
             },

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import msgspec
 
 from adapters.kubernetes_client import Described, Image, read_image
 from adapters.observers.argocd.objects import (
     ApplicationObject,
-    Destination,
     History,
     OperationState,
     ResourceResult,
@@ -25,11 +23,11 @@ from adapters.observers.argocd.overrides import Override, find_override, images_
 from adapters.observers.argocd.settings import ArgocdObserverSettings
 from bridge.domain.names import ImageRef, Target, bundle
 from bridge.domain.times import parse_time
+from bridge.formats.argocd_clusters import ClusterNames
 from bridge.formats.mapping import Subject, TargetMap
 
 INTENT_KEYS = frozenset({"deploybridge/intent", "deploybridge.dev/intent"})  # names of a sync's `infos`
 INTENT_ANNOTATION = "deploybridge.dev/intent"
-_IN_CLUSTER = frozenset({"in-cluster", "https://kubernetes.default.svc"})
 _CASCADE = "resources-finalizer.argocd.argoproj.io"
 _PARTIAL_SYNC = "ApplyOutOfSyncOnly=true"
 _LONGEST_SHOWN = 300  # characters of somebody else's words
@@ -119,6 +117,7 @@ class ApplicationReader:
 
     def __init__(self, settings: ArgocdObserverSettings, mapping: TargetMap) -> None:
         self._settings = settings
+        self._clusters = ClusterNames(settings.clusters, settings.cluster_name)
         self._mapping = mapping
         self._decoder = msgspec.json.Decoder(ApplicationObject)
 
@@ -130,7 +129,7 @@ class ApplicationReader:
         """
         found = self._decoder.decode(raw)
         metadata, spec, status = found.metadata, found.spec, found.status
-        cluster = self._cluster(spec.destination)
+        cluster = self._clusters.name_of(spec.destination.name, spec.destination.server)
         target = self._target(found, cluster)
         running = self._images(status.summary.images or ())
         results = _workloads(status)
@@ -173,17 +172,6 @@ class ApplicationReader:
             annotations=metadata.annotations or {},
         )
         return self._mapping.target_of(subject)
-
-    def _cluster(self, destination: Destination) -> str:
-        for said in (destination.name, destination.server):
-            if said in self._settings.clusters:
-                return self._settings.clusters[said]
-        if destination.name in _IN_CLUSTER or destination.server in _IN_CLUSTER:
-            return self._settings.cluster_name
-        try:
-            return destination.name or urlsplit(destination.server).hostname or destination.server
-        except ValueError:
-            return destination.server
 
     def _images(self, texts: Iterable[str]) -> list[Image]:
         globs = self._settings.images

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from adapters.observers.argocd.decode import ApplicationReader
+from adapters.observers.argocd.settings import ArgocdObserverSettings
 from bridge.domain.facts import ObservationReported
 from bridge.domain.names import ImageRef, Phase, Target
 from bridge.errors import Refused
+from bridge.formats.mapping import TargetMap
 from bridge.ports import Hint, HookMessage
 from tests.support import report_deliveries as others
 from tests.support.report_deliveries import TIP, application, decode, decoder, flux, notify, request
@@ -48,11 +51,40 @@ def test_our_own_template_tells_what_a_sync_made_live() -> None:
     assert fact.artifacts == (ImageRef("ghcr.io/acme/shop", "v2"),), "what PreSync ran is no part of the service"
     assert (fact.phase, fact.source_time) == (Phase.LIVE, at(2))
     assert (fact.intent_id, fact.source.revision, fact.actor) == ("intent-1", TIP, "ada")
-    assert fact.details["images_from"] == "syncResult"
+    assert fact.details["images_from"] == "sync"
     assert fact.details["legs"] == {
         "sync_started": {"at": "2026-03-02T12:01:00.000000Z", "said_by": "operationState.startedAt"},
         "applied": {"at": "2026-03-02T12:01:20.000000Z", "said_by": "operationState.finishedAt"},
     }
+
+
+def test_the_hook_and_the_observer_of_an_argo_cd_mean_the_same_target() -> None:
+    words = {
+        "cluster": "eu",
+        "clusters": {"https://10.0.0.1:6443": "us"},
+        "mapping": [{"cluster": "{environment}"}],
+    }
+    settings = ArgocdObserverSettings.model_validate({"kind": "argocd", "name": "argo", **words})
+    read = ApplicationReader(settings, TargetMap(settings.mapping)).describe
+    destinations = {
+        "eu": {"server": "https://kubernetes.default.svc"},
+        "us": {"server": "https://10.0.0.1:6443"},
+        "asia": {"name": "asia"},
+        "k8s.example.org": {"server": "https://k8s.example.org:6443"},
+    }
+    for environment, destination in destinations.items():
+        app = application()
+        app["spec"]["destination"] = destination
+        app["metadata"] |= {"uid": "1", "resourceVersion": "1"}
+        target = report("argocd", notify(app), **words).target
+        assert target == read(json.dumps(app).encode()).kept.target == Target("shop-production", environment)
+
+
+def test_flux_may_say_which_namespace_the_workloads_are_in() -> None:
+    event = flux(involvedObject={"kind": "Kustomization", "namespace": "flux-system", "name": "shop"})
+    assert report("flux", event).target == Target("shop", "flux-system")
+    event["metadata"] |= {"namespace": "production"}
+    assert report("flux", event).target == Target("shop", "production")
 
 
 def test_every_phase_of_an_operation_is_told_with_its_own_time() -> None:
