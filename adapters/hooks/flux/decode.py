@@ -27,6 +27,7 @@ from bridge.ports import Hint, HookMessage, HookRequest
 _SOURCES = frozenset({"GitRepository", "OCIRepository", "Bucket"})
 _APPLIERS = frozenset({"Kustomization", "HelmRelease"})
 _DONE = frozenset({"ReconciliationSucceeded", "InstallSucceeded", "UpgradeSucceeded", "RollbackSucceeded"})
+_DRIFT = frozenset({"DriftDetected", "DriftCorrected", "DriftCorrectionFailed"})  # a warning is of severity error too
 _HEALTHY = "Health check passed"
 # main@sha1:<hash>, latest@sha256:<digest>, and main/<hash> of old versions.
 _REVISION = re.compile(r"(?:[@:/]|\A)(?P<hash>[0-9a-f]{40}|[0-9a-f]{64})\Z")
@@ -110,6 +111,8 @@ class FluxDecoder:
 
 def _phase(event: _Event) -> Phase | None:
     """How far it is. A Kustomization that does not wait is reconciled when it is applied, not when it is live."""
+    if event.reason in _DRIFT:
+        return None  # somebody changed what was deployed: no deployment failed
     if event.severity == "error":
         return Phase.FAILED
     if event.reason == "Progressing":

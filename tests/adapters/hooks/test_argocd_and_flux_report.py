@@ -80,6 +80,11 @@ def test_the_hook_and_the_observer_of_an_argo_cd_mean_the_same_target() -> None:
         assert target == read(json.dumps(app).encode()).kept.target == Target("shop-production", environment)
 
 
+@pytest.mark.parametrize("reason", ["DriftDetected", "DriftCorrectionFailed"])
+def test_a_drift_that_flux_warns_of_is_no_failed_deployment(reason: str) -> None:
+    assert decode("flux", flux("HelmRelease", severity="error", reason=reason)) is None
+
+
 def test_flux_may_say_which_namespace_the_workloads_are_in() -> None:
     event = flux(involvedObject={"kind": "Kustomization", "namespace": "flux-system", "name": "shop"})
     assert report("flux", event).target == Target("shop", "flux-system")
