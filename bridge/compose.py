@@ -216,6 +216,7 @@ class ImportSummary:
     seconds: float
     tip: str | None
     error: str | None
+    targets: int  # that it declares now
 
 
 async def import_once(settings: Settings, on_progress: Callable[[IntakeStatus], None]) -> list[ImportSummary]:
@@ -241,6 +242,7 @@ async def import_once(settings: Settings, on_progress: Callable[[IntakeStatus], 
                         seconds=round(core.clock.monotonic() - began, 3),
                         tip=status.revision,
                         error=status.problem,
+                        targets=len(intake.standing()),
                     )
                 )
     return summaries

@@ -12,6 +12,7 @@ from bridge import compose
 from bridge.cli.exits import NO, OK
 from bridge.cli.options import chosen_config, config_option, format_option
 from bridge.cli.terminal import show_progress, span, write_json
+from bridge.runtime.intake import DECLARES_NOTHING
 from bridge.runtime.interpreter import collect_seldom
 from bridge.telemetry.logging import configure_logging
 
@@ -36,5 +37,6 @@ def command(config: Path | None, form: str) -> int:
                 f"{each.source}: {each.landings} landings, {each.intents} intents, {each.withdrawn} withdrawn, "
                 f"{each.unreadable} unreadable in {span(each.seconds)}; at {each.tip or 'nothing'}"
                 + (f"; FAILED: {each.error}" if each.error else "")
+                + (f"; {DECLARES_NOTHING}" if not each.error and not each.targets else "")
             )
     return NO if any(each.error for each in summaries) else OK

@@ -23,6 +23,10 @@ _LONGEST_PAUSE = 600.0  # seconds between polls of a source that stays away
 _FAILURES_TO_LOSE = 2  # a single failed poll is no loss; wrong credentials or a missing branch are at once
 _JITTER = 0.1  # of the poll interval, so that many daemons don't poll one host in step
 
+DECLARES_NOTHING = (
+    "no file that its rules read declares an image: correct them, or see what `deploybridge discover` proposes"
+)
+
 log = structlog.get_logger()
 
 
@@ -124,6 +128,8 @@ class Intake:
             await self._record(returned, None, None)
             self.lost = False
         if not self.status.caught_up:
+            if not self.standing():
+                log.warning("source_declares_nothing", source=self.source.name, meaning=DECLARES_NOTHING)
             log.info(
                 "source_caught_up", source=self.source.name, landings=self.status.landings, intents=self.status.intents
             )

@@ -100,3 +100,18 @@ def test_a_source_that_can_t_be_read_does_not_disturb_what_programs_read(
 
 def test_without_a_source_there_is_nothing_to_read_and_it_says_so(command_line: CommandLine, config: Path) -> None:
     assert command_line("import", "-c", config).out == "no sources are configured: add one under `sources`\n"
+
+
+@pytest.mark.usefixtures("infra")
+def test_rules_that_find_nothing_are_told_with_what_to_do(command_line: CommandLine, tmp_path: Path) -> None:
+    config = tmp_path / "deploybridge.yaml"
+    config.write_text(
+        CONFIG.format(more="").replace("{environment}/{service}.yaml", "envs/{environment}/{service}.yaml")
+    )
+    answer = command_line("import", "-c", config)
+    assert answer.code == 0
+    assert "no file that its rules read declares an image" in answer.out
+    assert "deploybridge discover" in answer.out
+    config.write_text(CONFIG.format(more=""))
+    for _ in range(2):  # also where nothing is new
+        assert "discover" not in command_line("import", "-c", config).out
