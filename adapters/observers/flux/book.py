@@ -176,19 +176,9 @@ class Book:
 
     def _note(self, known: Entry | None, workload: Workload) -> None:
         self._count += 1
-        claimed = (workload.owner.time if workload.owner is not None else None) or workload.created
-        if known is None:
-            entry = self._entries[workload.key] = Entry(workload, (claimed, self._count))
-        else:
-            entry, texts = known, known.texts
-            entry.workload = workload
-            if entry.texts != texts:
-                entry.changed = (max(claimed, entry.changed[0]), self._count)
-        if entry.live_images != entry.texts:
-            entry.live_images = None
-        entry.phase = workload.progress.phase(was_live=entry.live_images is not None, first_seen=known is None)
-        if entry.phase is Phase.LIVE:
-            entry.live_images = entry.texts
+        entry = known or Entry(workload)
+        entry.take(workload, self._count, first=known is None)
+        self._entries[workload.key] = entry
 
     def _remember(self, target: Target) -> None:
         """Take from the log what the cluster can't tell: that these images were live before. Old failures were told then."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from adapters.kubernetes_workloads.bundles import Part
 from adapters.kubernetes_workloads.kinds import NAMES
 from adapters.kubernetes_workloads.ownership import Hand, ImageOwner
+from adapters.kubernetes_workloads.remembered import Remembered
 from adapters.observers.flux.reconciled import FluxKey, Reconciled, name_workload
 from adapters.observers.flux.revisions import parse_revision
 from adapters.observers.flux.sources import Noticed
@@ -24,18 +25,8 @@ _LONGEST = 300  # characters of a text that somebody else wrote
 
 
 @dataclass(slots=True)
-class Entry:
+class Entry(Remembered[Workload]):
     """One workload and what is remembered of it."""
-
-    workload: Workload
-    changed: tuple[str, int]  # when its images changed: the cluster's claim first, then the order in which it was seen
-    live_images: tuple[str, ...] | None = None  # with which it was rolled out; None: not with those it has
-    phase: Phase = Phase.STARTED
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """The images as written."""
-        return tuple(image.text for image in self.workload.images)
 
     def to_part(self) -> Part:
         """What it adds to its target."""

@@ -14,6 +14,7 @@ from adapters.kubernetes_client import Change, Verb
 from adapters.kubernetes_workloads.bundles import Part, sum_up
 from adapters.kubernetes_workloads.containers import WorkloadKey
 from adapters.kubernetes_workloads.kinds import Kind
+from adapters.kubernetes_workloads.remembered import Remembered
 from adapters.observers.kubernetes.pods import Pod
 from adapters.observers.kubernetes.workloads import Workload
 from bridge.domain.facts import ObservationReported
@@ -26,20 +27,11 @@ _SHOWN = 10  # workloads named in one event
 
 
 @dataclass(slots=True)
-class Entry:
+class Entry(Remembered[Workload]):
     """One workload and what is remembered of it."""
 
-    workload: Workload
-    changed: tuple[str, int]  # when its images changed: the cluster's claim first, then the order in which it was seen
-    live_images: tuple[str, ...] | None = None  # with which it was rolled out; None: not with those it has
-    phase: Phase = Phase.STARTED
     digests: dict[str, str] = field(default_factory=dict)  # by image as written
     mixed: str | None = None  # an image of which pods run two digests
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """The images as written."""
-        return tuple(image.text for image in self.workload.images)
 
     def to_part(self) -> Part:
         """What it adds to its target."""
@@ -148,19 +140,9 @@ class Book:
 
     def _note(self, known: Entry | None, workload: Workload) -> None:
         self._count += 1
-        claimed = (workload.owner.time if workload.owner is not None else None) or workload.created
-        if known is None:
-            entry = self.entries[workload.key] = Entry(workload, (claimed, self._count))
-        else:
-            entry, texts = known, known.texts
-            entry.workload = workload
-            if entry.texts != texts:
-                entry.changed = (max(claimed, entry.changed[0]), self._count)
-        if entry.live_images != entry.texts:
-            entry.live_images = None
-        entry.phase = workload.progress.phase(was_live=entry.live_images is not None, first_seen=known is None)
-        if entry.phase is Phase.LIVE:
-            entry.live_images = entry.texts
+        entry = known or Entry(workload)
+        entry.take(workload, self._count, first=known is None)
+        self.entries[workload.key] = entry
         self._weigh_pods(entry)
 
     def _remember(self, target: Target) -> None:
